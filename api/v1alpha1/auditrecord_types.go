@@ -1,0 +1,174 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// AuditType is what an audit record says has happened.
+// +kubebuilder:validation:Enum=Intent;Succeeded;Failed;Rejected;Superseded;Cancelled
+type AuditType string
+
+const (
+	// AuditIntent is written before a rollout applies anything. Without an outcome after it, the Environment is busy.
+	AuditIntent AuditType = "Intent"
+	// AuditSucceeded is the outcome of a rollout that became healthy.
+	AuditSucceeded AuditType = "Succeeded"
+	// AuditFailed is the outcome of a rollout that did not.
+	AuditFailed AuditType = "Failed"
+	// AuditRejected says that an authorised person refused the plan.
+	AuditRejected AuditType = "Rejected"
+	// AuditSuperseded says that a newer Promotion started first.
+	AuditSuperseded AuditType = "Superseded"
+	// AuditCancelled says that the Promotion was cancelled or deleted; after an Intent it is the rollout's outcome.
+	AuditCancelled AuditType = "Cancelled"
+)
+
+// AuditRecordSpec is what has happened. It never changes.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an audit record must not change"
+type AuditRecordSpec struct {
+	// environment whose history the record belongs to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Environment string `json:"environment,omitempty"`
+	// sequence number in the Environment's history; counts from 1 without gaps.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9999999999
+	Sequence int64 `json:"sequence,omitempty"`
+	// previous is the hash of the record before this one; absent in the first.
+	// +optional
+	Previous Digest `json:"previous,omitempty"`
+	// hash over the canonical JSON (RFC 8785) of this spec without this field.
+	// +required
+	Hash Digest `json:"hash,omitempty"`
+	// type of what has happened.
+	// +required
+	Type AuditType `json:"type,omitempty"`
+	// time by the operator's clock, in whole seconds.
+	// +required
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+	// promotion that the record speaks of.
+	// +required
+	Promotion ObjectIdentity `json:"promotion,omitzero"`
+	// release that was promoted.
+	// +optional
+	Release AuditedRelease `json:"release,omitempty,omitzero"`
+	// planDigest is the plan that was decided on.
+	// +optional
+	PlanDigest Digest `json:"planDigest,omitempty"`
+	// renderedDigest is the digest of the rendered objects alone.
+	// +optional
+	RenderedDigest Digest `json:"renderedDigest,omitempty"`
+	// requestedBy is who asked.
+	// +optional
+	RequestedBy Person `json:"requestedBy,omitempty,omitzero"`
+	// reason that the requester gave, or that was given for the end.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Reason string `json:"reason,omitempty"`
+	// decisions that counted, with the rule each filled.
+	// +optional
+	// +listType=map
+	// +listMapKey=user
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Decisions []AuditedDecision `json:"decisions,omitempty"`
+	// target that the rollout goes to, and the deployer that it is performed as.
+	// +optional
+	Target Target `json:"target,omitempty,omitzero"`
+	// objects that the rollout applies; in an Intent.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	Objects []ObjectReference `json:"objects,omitempty"`
+}
+
+// AuditedRelease is the Release of an audit record.
+type AuditedRelease struct {
+	ObjectIdentity `json:",inline"`
+	// version of the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+	// digest of its content.
+	// +required
+	Digest Digest `json:"digest,omitempty"`
+}
+
+// AuditedDecision is a person's decision, as it counted.
+type AuditedDecision struct {
+	// user who decided.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	User string `json:"user,omitempty"`
+	// uid of the user; empty where the authenticator gives none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	UID string `json:"uid,omitempty"`
+	// groups that the user was in.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=512
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Groups []string `json:"groups,omitempty"`
+	// decision: Approved or Rejected.
+	// +required
+	Decision Decision `json:"decision,omitempty"`
+	// rules that the decision counted for.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Rules []string `json:"rules,omitempty"`
+	// comment that was given.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Comment string `json:"comment,omitempty"`
+	// time at which the operator first saw the decision.
+	// +required
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+}
+
+// AuditRecord is one entry of an Environment's append-only, hash-chained history. Only the operator creates it and nobody changes it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=audit,categories=assent
+// +kubebuilder:printcolumn:name="Environment",type=string,JSONPath=`.spec.environment`
+// +kubebuilder:printcolumn:name="Sequence",type=integer,JSONPath=`.spec.sequence`
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Promotion",type=string,JSONPath=`.spec.promotion.name`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.release.version`
+// +kubebuilder:printcolumn:name="Requested by",type=string,JSONPath=`.spec.requestedBy.username`
+// +kubebuilder:printcolumn:name="Decided by",type=string,JSONPath=`.spec.decisions[*].user`
+// +kubebuilder:printcolumn:name="Time",type=date,JSONPath=`.spec.time`
+// +kubebuilder:selectablefield:JSONPath=`.spec.environment`
+// +kubebuilder:selectablefield:JSONPath=`.spec.promotion.uid`
+// +kubebuilder:selectablefield:JSONPath=`.spec.type`
+type AuditRecord struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata. The name is the Environment's and the sequence number with ten digits.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec is what has happened. It never changes.
+	// +required
+	Spec AuditRecordSpec `json:"spec,omitzero"`
+}
+
+// AuditRecordList is a list of AuditRecords.
+//
+// +kubebuilder:object:root=true
+type AuditRecordList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AuditRecord `json:"items"`
+}

@@ -1,0 +1,93 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types.
+const (
+	// ConditionReady of a Release: its content is fetched and is what its digest says. Of an Environment: promotions can be carried out there.
+	ConditionReady = "Ready"
+	// ConditionHealthy of an Environment: the last rollout ended healthy.
+	ConditionHealthy = "Healthy"
+	// ConditionInSync of an Environment: what was applied last is a whole approved plan.
+	ConditionInSync = "InSync"
+	// ConditionSucceeded of a Promotion carries its state as the reason.
+	ConditionSucceeded = "Succeeded"
+	// ConditionApproved of a Promotion: the approval gate holds.
+	ConditionApproved = "Approved"
+	// ConditionReconciling of a Promotion is True from start to end of its rollout, and absent otherwise (kstatus).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled of a Promotion is True when it is Invalid or has Failed, and absent otherwise (kstatus).
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of a Release's Ready condition.
+const (
+	ReasonResolved       = "Resolved"
+	ReasonFetchFailed    = "FetchFailed"
+	ReasonDigestMismatch = "DigestMismatch"
+	ReasonInvalidSource  = "InvalidSource"
+)
+
+// Reasons of an Environment's conditions.
+const (
+	ReasonAccepted        = "Accepted"
+	ReasonNotDeployed     = "NotDeployed"
+	ReasonRolledOut       = "RolledOut"
+	ReasonRolloutFailed   = "RolloutFailed"
+	ReasonRolloutStopped  = "RolloutStopped"
+	ReasonDeployerMissing = "DeployerMissing"
+)
+
+// Reasons of a Promotion's Succeeded condition: its state.
+const (
+	// ReasonPlanning: the plan is being rendered.
+	ReasonPlanning = "Planning"
+	// ReasonAwaitingApproval: the approval gate does not hold.
+	ReasonAwaitingApproval = "AwaitingApproval"
+	// ReasonBlocked: approved, and another gate does not hold.
+	ReasonBlocked = "Blocked"
+	// ReasonQueued: every gate holds; another rollout is running in the Environment.
+	ReasonQueued = "Queued"
+	// ReasonRollingOut: started; decisions are closed.
+	ReasonRollingOut = "RollingOut"
+	// ReasonSucceeded: healthy.
+	ReasonSucceeded = "Succeeded"
+	// ReasonRejected: an authorised person refused the plan.
+	ReasonRejected = "Rejected"
+	// ReasonSuperseded: a newer Promotion to the same Environment started first.
+	ReasonSuperseded = "Superseded"
+	// ReasonCancelled: cancelled or deleted.
+	ReasonCancelled = "Cancelled"
+	// ReasonInvalid: cannot be carried out; the message says what to change.
+	ReasonInvalid = "Invalid"
+	// ReasonFailed: the rollout did not become healthy in time.
+	ReasonFailed = "Failed"
+)
+
+// Reasons of a Promotion's Approved condition.
+const (
+	ReasonRulesMet    = "RulesMet"
+	ReasonRulesNotMet = "RulesNotMet"
+)
+
+const (
+	// LabelEnvironment on an applied object names the Environment that applied it.
+	LabelEnvironment = "assent.dev/environment"
+	// LabelProject on an applied object names the project of that Environment.
+	LabelProject = "assent.dev/project"
+	// ExtraPromotion is the key in the impersonated identity that names the promotion: NAMESPACE/NAME/UID.
+	ExtraPromotion = "assent.dev/promotion"
+	// FieldManager is the manager of every field that a rollout applies.
+	FieldManager = "assent"
+	// ControllerUsername is the operator's own service account. The guard knows it by this name.
+	ControllerUsername = "system:serviceaccount:assent-system:assent-controller"
+)
+
+// Verbs on Environments that Kubernetes RBAC grants and the guard asks for.
+const (
+	VerbPromote  = "promote"
+	VerbRollback = "rollback"
+	VerbApprove  = "approve"
+	VerbOverride = "override"
+)

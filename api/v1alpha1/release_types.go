@@ -1,0 +1,186 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ReleaseSpec says what the version consists of. It never changes: a new version is a new Release.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change: create a new Release for a new version"
+type ReleaseSpec struct {
+	// application is what is released as one unit. Only Environments of the same application accept the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Application string `json:"application,omitempty"`
+	// version of the application; compared as a semantic version where it is one.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+	// source holds the manifests. Exactly one kind of source must be set.
+	// +required
+	Source ReleaseSource `json:"source,omitzero"`
+	// images pins container images in the rendered objects to digests. Each must match at least one image by name.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=128
+	Images []ReleaseImage `json:"images,omitempty"`
+	// notes are shown to the people who decide, as Markdown.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
+	Notes string `json:"notes,omitempty"`
+	// build links back to the CI run that made the artifact.
+	// +optional
+	Build ReleaseBuild `json:"build,omitempty,omitzero"`
+}
+
+// ReleaseSource is one of the ways manifests are handed over.
+//
+// +kubebuilder:validation:ExactlyOneOf=oci;inline
+type ReleaseSource struct {
+	// oci takes the manifests from an artifact in an OCI registry.
+	// +optional
+	OCI OCISource `json:"oci,omitempty,omitzero"`
+	// inline holds the manifests themselves, as YAML text of at most 256 KiB.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	Inline string `json:"inline,omitempty"`
+}
+
+// OCISource is an artifact in an OCI registry, as oras, flux and crane push them: plain YAML, or a tree with a kustomization.yaml.
+//
+// +kubebuilder:validation:AtLeastOneOf=tag;digest
+type OCISource struct {
+	// url of the repository, without tag or digest: oci://HOST[:PORT]/REPOSITORY.
+	// A registry is spoken to over TLS; oci+http://HOST[:PORT]/REPOSITORY asks for plain HTTP, for registries inside the cluster or on a test machine.
+	// The content is verified against its digest either way; plain HTTP shows the credentials and the content to the network.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^oci(\+http)?://[a-zA-Z0-9.\-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`
+	URL string `json:"url,omitempty"`
+	// tag is resolved to a digest once, when the Release is first seen, and never again.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`
+	Tag string `json:"tag,omitempty"`
+	// digest of the artifact's manifest. With a tag too, the tag must point to it when the Release is first seen.
+	// +optional
+	Digest Digest `json:"digest,omitempty"`
+	// path inside the artifact: a YAML file, a folder with a kustomization.yaml, or a folder of YAML files. Default: the whole artifact.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="path must stay inside the artifact: it must not begin with / or contain .."
+	Path string `json:"path,omitempty"`
+	// secretRef names a Secret of type kubernetes.io/dockerconfigjson in the project with the registry's credentials.
+	// The operator must be allowed to read it: bind the ClusterRole assent-secret-reader in the project, with the Secret's name in `resourceNames`.
+	// +optional
+	SecretRef LocalReference `json:"secretRef,omitempty,omitzero"`
+}
+
+// ReleaseImage pins one image, found by the name it has in the manifests.
+type ReleaseImage struct {
+	// name of the image as the manifests have it, without tag or digest.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name,omitempty"`
+	// newName replaces the name. Default: the name stays.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	NewName string `json:"newName,omitempty"`
+	// digest that the image is pinned to.
+	// +required
+	Digest Digest `json:"digest,omitempty"`
+}
+
+// ReleaseBuild links a Release back to CI. It informs people and decides nothing.
+//
+// +kubebuilder:validation:MinProperties=1
+type ReleaseBuild struct {
+	// commit that was built.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Commit string `json:"commit,omitempty"`
+	// url of the CI run; must begin with https:// or http://.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	URL string `json:"url,omitempty"`
+	// author of the change.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Author string `json:"author,omitempty"`
+	// branch that was built.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Branch string `json:"branch,omitempty"`
+}
+
+// ReleaseStatus is what the operator found.
+//
+// +kubebuilder:validation:MinProperties=1
+type ReleaseStatus struct {
+	// conditions of the Release. Ready: its content has been fetched and is what its digest says.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// digest of the content: of the artifact's manifest, or of the inline text. A tag is resolved to it once; it never changes after.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the digest of a Release must not change once it is known"
+	Digest Digest `json:"digest,omitempty"`
+}
+
+// Release is one immutable version of an application: a source of manifests, pinned by digest, and the images in it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=rel,categories=assent
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Application",type=string,JSONPath=`.spec.application`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.version`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Digest",type=string,JSONPath=`.status.digest`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.application`
+type Release struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec says what the version consists of. It never changes.
+	// +required
+	Spec ReleaseSpec `json:"spec,omitzero"`
+	// status is what the operator found. Only the operator writes it.
+	// +optional
+	Status ReleaseStatus `json:"status,omitempty,omitzero"`
+}
+
+// ReleaseList is a list of Releases.
+//
+// +kubebuilder:object:root=true
+type ReleaseList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Release `json:"items"`
+}

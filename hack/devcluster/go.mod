@@ -1,0 +1,3 @@
+module github.com/assent-dev/assent/hack/devcluster
+
+go 1.26.0
