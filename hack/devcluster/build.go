@@ -69,6 +69,11 @@ func build(ctx context.Context, out io.Writer) (binaries, error) {
 	if exists(string(built)) {
 		return built, nil
 	}
+	// Left by builds that were killed; nobody else builds while this holds the lock.
+	abandoned, _ := filepath.Glob(filepath.Join(cache, "building-*"))
+	for _, folder := range abandoned {
+		os.RemoveAll(folder)
+	}
 	return built, buildInto(ctx, out, source, built)
 }
 

@@ -28,6 +28,7 @@ func (d directory) auditPolicy() string           { return d.path("config", "aud
 func (d directory) kwokConfig() string            { return d.path("config", "kwok.yaml") }
 func (d directory) etcdData() string              { return d.path("etcd") }
 func (d directory) processes() string             { return d.path("processes.json") }
+func (d directory) ready() string                 { return d.path("ready") } // there once the cluster was complete
 func (d directory) lock() string                  { return d.path("lock") }
 
 // componentKubeconfig is kept apart from the people's.
@@ -49,7 +50,7 @@ func (d directory) create() error {
 // directory itself, which may hold other things. Logs stay: they are read after a failure.
 func (d directory) removeData() error {
 	var failed []error
-	for _, name := range []string{"users", "pki", "bin", "config", "etcd", "kubeconfig", "processes.json"} {
+	for _, name := range []string{"users", "pki", "bin", "config", "etcd", "kubeconfig", "processes.json", "ready"} {
 		failed = append(failed, os.RemoveAll(d.path(name)))
 	}
 	if err := errors.Join(failed...); err != nil {

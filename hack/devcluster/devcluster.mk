@@ -1,0 +1,14 @@
+# The local cluster: a real Kubernetes control plane on this machine, with nothing but Go installed.
+# DEVCLUSTER is its directory; clusters with different directories run side by side.
+DEVCLUSTER ?= $(CURDIR)/.devcluster
+
+.PHONY: cluster-build cluster-up cluster-down
+
+cluster-build: ## Build the local cluster's binaries, once; takes about 12 minutes the first time
+	cd hack/devcluster && CGO_ENABLED=0 go run . build
+
+cluster-up: ## Start the local cluster in $(DEVCLUSTER) and wait until it is ready
+	cd hack/devcluster && CGO_ENABLED=0 go run . up --dir "$(abspath $(DEVCLUSTER))"
+
+cluster-down: ## Stop the local cluster in $(DEVCLUSTER) and remove its data
+	cd hack/devcluster && CGO_ENABLED=0 go run . down --dir "$(abspath $(DEVCLUSTER))"
