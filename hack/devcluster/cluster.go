@@ -117,16 +117,29 @@ func (c *cluster) ensure(ctx context.Context) (*launch, error) {
 	if err := c.discard(ctx, processes); err != nil {
 		return nil, err
 	}
-	return c.start(ctx, programs)
+	first, err := chooseAddresses()
+	if err != nil {
+		return nil, err
+	}
+	second, err := chooseAddresses()
+	if err != nil {
+		return nil, err
+	}
+	return c.start(ctx, programs, first, second)
 }
 
-// start starts a fresh cluster, and once more with other ports if somebody took one of the first.
-func (c *cluster) start(ctx context.Context, programs binaries) (*launch, error) {
+// start starts a fresh cluster at the first of the candidates, and at the next one only if a port of it is taken.
+func (c *cluster) start(ctx context.Context, programs binaries, candidates ...addresses) (*launch, error) {
 	began := time.Now()
-	started, err := c.startOnce(ctx, programs)
-	if errors.Is(err, errPortTaken) {
-		c.say("A port was taken meanwhile; starting again with others.")
-		started, err = c.startOnce(ctx, programs)
+	var started *launch
+	err := errPortTaken
+	for attempt, at := range candidates {
+		if attempt > 0 {
+			c.say("A port was taken meanwhile; starting again with others.")
+		}
+		if started, err = c.startAt(ctx, programs, at); !errors.Is(err, errPortTaken) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -138,17 +151,13 @@ func (c *cluster) start(ctx context.Context, programs binaries) (*launch, error)
 	return started, nil
 }
 
-// startOnce either starts the whole cluster or leaves nothing of it running.
-func (c *cluster) startOnce(ctx context.Context, programs binaries) (*launch, error) {
+// startAt either starts the whole cluster or leaves nothing of it running.
+func (c *cluster) startAt(ctx context.Context, programs binaries, at addresses) (*launch, error) {
 	if err := errors.Join(c.dir.removeData(), c.dir.removeLogs()); err != nil {
 		return nil, err
 	}
-	at, err := chooseAddresses()
-	if err != nil {
-		return nil, err
-	}
 	if err := configure(c.dir, at, programs); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.dir.removeData())
 	}
 	started := newLaunch(ctx, c.dir)
 	if err := c.startComponents(started, at); err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -97,11 +96,14 @@ func (l *launch) explain(cause error) error {
 		return cause
 	}
 	path := l.dir.log(ended.component)
-	last := tail(path, 20)
-	if strings.Contains(last, "address already in use") {
-		cause = errors.Join(errPortTaken, cause)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return errors.Join(cause, err)
 	}
-	return fmt.Errorf("%w\nThe end of %s:\n%s", cause, path, last)
+	if strings.Contains(string(content), "address already in use") {
+		cause = fmt.Errorf("%w: %w", errPortTaken, cause)
+	}
+	return fmt.Errorf("%w\nThe end of %s:\n%s", cause, path, tail(string(content), 20))
 }
 
 // stop ends every component that was started.
@@ -109,12 +111,8 @@ func (l *launch) stop() error {
 	return stop(context.WithoutCancel(l.watch), l.processes, grace)
 }
 
-// tail returns the last lines of a file, or why it cannot be read.
-func tail(path string, lines int) string {
-	content, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return err.Error()
-	}
-	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+// tail returns the last lines of a log.
+func tail(log string, lines int) string {
+	all := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

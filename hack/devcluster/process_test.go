@@ -1,0 +1,104 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestStopEndsAProcess(t *testing.T) {
+	p := spawn(t, "echo; exec sleep 600")
+	if !p.alive() {
+		t.Fatal("a process that was just started is said not to run")
+	}
+	if err := stop(t.Context(), []process{p}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if p.alive() {
+		t.Error("the process still runs")
+	}
+}
+
+func TestStopKillsAProcessThatDoesNotEndByItself(t *testing.T) {
+	p := spawn(t, `trap "" TERM; echo; exec sleep 600`)
+	if err := stop(t.Context(), []process{p}, 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if p.alive() {
+		t.Error("the process still runs")
+	}
+}
+
+func TestStopLeavesAProcessAloneThatHasTheRecordedPIDByChance(t *testing.T) {
+	p := spawn(t, "echo; exec sleep 600")
+	recorded := p
+	recorded.Birth = "an earlier one"
+	if recorded.alive() {
+		t.Error("another process with the same PID is taken for the recorded one")
+	}
+	if err := stop(t.Context(), []process{recorded}, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if !p.alive() {
+		t.Error("a process that was not started by this program was ended")
+	}
+}
+
+func TestAnEndedProcessThatNobodyHasReapedIsNotAlive(t *testing.T) {
+	p := spawn(t, "echo; read line")
+	if err := stop(t.Context(), []process{p}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if p.alive() {
+		t.Error("the process is a zombie, and said to run")
+	}
+}
+
+func TestRecordedProcessesAreReadBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "processes.json")
+	if none, err := readProcesses(path); err != nil || len(none) > 0 {
+		t.Fatalf("without a record: %v, %v", none, err)
+	}
+	want := []process{{"etcd", 12, "a"}, {"kwok", 34, "b"}}
+	if err := writeProcesses(path, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readProcesses(path)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %v, %v; want %v", got, err, want)
+	}
+}
+
+// spawn starts a shell and waits until its script prints something. The shell is not reaped before the test has ended, as
+// if its parent did not care.
+func spawn(t *testing.T, script string) process {
+	t.Helper()
+	command := exec.Command("sh", "-c", script)
+	if _, err := command.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		command.Process.Kill()
+		command.Wait()
+	})
+	if _, err := output.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	birth, err := birthOf(command.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process{Name: "sh", PID: command.Process.Pid, Birth: birth}
+}
