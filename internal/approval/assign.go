@@ -1,0 +1,94 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package approval
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// fill assigns approvals to rules and sums up.
+func (r *Result) fill(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alpha1.OneRulePerPerson) {
+	assigned := assignEvery(rules, approvals)
+	if perPerson != v1alpha1.OneRulePerPersonNotRequired {
+		assigned = assignOnce(rules, approvals)
+	}
+	var required, granted int32
+	r.Filled = map[string][]string{}
+	for i, rule := range rules {
+		need, have := *rule.Required, int32(len(assigned[i])) //nolint:gosec // at most 16 approvals
+		required += need
+		granted += min(need, have)
+		if have < need {
+			r.Missing = append(r.Missing, Missing{Rule: rule, Count: int(need - have)})
+		}
+		for _, user := range assigned[i] {
+			r.Filled[user] = append(r.Filled[user], rule.Name)
+		}
+		r.Status.Rules = append(r.Status.Rules, v1alpha1.RuleStatus{Name: rule.Name, Required: rule.Required, ApprovedBy: assigned[i]})
+	}
+	r.Status.Required, r.Status.Granted = ptr.To(required), ptr.To(granted)
+	r.Status.Summary = fmt.Sprintf("%d/%d", granted, required)
+}
+
+// assignEvery lets each person fill every rule that they fit.
+func assignEvery(rules []v1alpha1.ApprovalRule, approvals []Ballot) [][]string {
+	assigned := make([][]string, len(rules))
+	for i, rule := range rules {
+		for _, ballot := range approvals {
+			if fits(rule, ballot) {
+				assigned[i] = append(assigned[i], ballot.User)
+			}
+		}
+	}
+	return assigned
+}
+
+// assignOnce lets each person fill one place of one rule, and fills as many places as can be filled. It is the textbook
+// maximum bipartite matching by augmenting paths: a person who finds a rule full makes one who is there move on, if that one can.
+func assignOnce(rules []v1alpha1.ApprovalRule, approvals []Ballot) [][]string {
+	matching := matching{rules: rules, approvals: approvals, placed: make([][]int, len(rules))}
+	for person := range approvals {
+		matching.place(person, make([]bool, len(rules)))
+	}
+	assigned := make([][]string, len(rules))
+	for i, people := range matching.placed {
+		for _, person := range people {
+			assigned[i] = append(assigned[i], approvals[person].User)
+		}
+		slices.Sort(assigned[i])
+	}
+	return assigned
+}
+
+type matching struct {
+	rules     []v1alpha1.ApprovalRule
+	approvals []Ballot
+	placed    [][]int // people by rule
+}
+
+// place finds a rule for person, moving others on if need be. Rules in visited have been tried on this path.
+func (m *matching) place(person int, visited []bool) bool {
+	for i, rule := range m.rules {
+		if visited[i] || *rule.Required == 0 || !fits(rule, m.approvals[person]) {
+			continue
+		}
+		visited[i] = true
+		if len(m.placed[i]) < int(*rule.Required) {
+			m.placed[i] = append(m.placed[i], person)
+			return true
+		}
+		for k, other := range m.placed[i] {
+			if m.place(other, visited) {
+				m.placed[i][k] = person
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,188 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+)
+
+// recheck is how often a wait for something that cannot be watched is looked at again: another's RBAC.
+const recheck = time.Minute
+
+// Decide what happens next.
+func Decide(seen Observation) Decision {
+	switch {
+	case Ended(seen.Promotion):
+		return Rest{}
+	case !seen.Promotion.Status.StartTime.IsZero():
+		return decideRollout(seen)
+	default:
+		return decideStart(seen)
+	}
+}
+
+// Ended says whether a promotion has ended.
+func Ended(p *v1alpha1.Promotion) bool { return !p.Status.CompletionTime.IsZero() }
+
+// Started says whether a promotion's rollout has started and not ended.
+func Started(p *v1alpha1.Promotion) bool { return !p.Status.StartTime.IsZero() && !Ended(p) }
+
+// State of a promotion: the reason of its Succeeded condition.
+func State(p *v1alpha1.Promotion) string {
+	if condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionSucceeded); condition != nil {
+		return condition.Reason
+	}
+	return v1alpha1.ReasonPlanning
+}
+
+// decideStart decides on a promotion whose rollout has not started.
+func decideStart(seen Observation) Decision {
+	if end := endOf(seen); end != nil {
+		return *end
+	}
+	approvals := countApprovals(seen)
+	if len(approvals.Rejections) > 0 {
+		if !seen.Live {
+			return Prove{}
+		}
+		return rejected(seen, approvals)
+	}
+	blockers := gatesBeforePlan(seen)
+	if len(blockers) == 0 {
+		inputs := inputsOf(seen)
+		if seen.Planned == nil && (seen.Live || seen.Promotion.Status.Plan.Inputs != inputs) {
+			return MakePlan{Inputs: inputs}
+		}
+		if seen.Planned != nil && seen.Planned.Refused != "" {
+			return End{Reason: v1alpha1.ReasonInvalid, Message: seen.Planned.Refused}
+		}
+	}
+	blockers = append(blockers, gatesAfterPlan(seen, approvals)...)
+	switch {
+	case len(blockers) > 0:
+		return Wait{Blockers: blockers, Approvals: approvals, Again: again(seen, approvals)}
+	case !seen.Live:
+		return Prove{}
+	default:
+		return Start{Approvals: approvals}
+	}
+}
+
+// endOf is how a promotion that has not started ends without anybody's approval being looked at; nil if it does not.
+func endOf(seen Observation) *End {
+	p := seen.Promotion
+	switch {
+	case p.Spec.Cancel.Reason != "":
+		return &End{Reason: v1alpha1.ReasonCancelled, Type: v1alpha1.AuditCancelled,
+			Message: "cancelled before its start, nothing was applied: " + p.Spec.Cancel.Reason}
+	case seen.Newer != "":
+		return &End{Reason: v1alpha1.ReasonSuperseded, Type: v1alpha1.AuditSuperseded,
+			Message: fmt.Sprintf("the newer promotion %q to environment %q has started; nothing was applied", seen.Newer, p.Spec.Environment)}
+	}
+	if message := invalid(seen); message != "" {
+		return &End{Reason: v1alpha1.ReasonInvalid, Message: message}
+	}
+	return nil
+}
+
+// invalid says why a promotion can never be carried out as it is; empty if it can.
+func invalid(seen Observation) string {
+	spec := seen.Promotion.Spec
+	switch {
+	case spec.Type == v1alpha1.PromotionTypeRollback:
+		return "`spec.type` Rollback is not carried out by this version of Assent: create a promotion of type Promote that names the earlier release"
+	case len(spec.Override.Gates) > 0:
+		return "`spec.override` is not carried out by this version of Assent: create a promotion without it and have it approved"
+	case seen.Release != nil && seen.Environment != nil && seen.Release.Spec.Application != seen.Environment.Spec.Application:
+		return fmt.Sprintf("`spec.release`: release %q is of application %q, and environment %q runs %q: name a release of application %q",
+			spec.Release, seen.Release.Spec.Application, spec.Environment, seen.Environment.Spec.Application, seen.Environment.Spec.Application)
+	}
+	return ""
+}
+
+func rejected(seen Observation, approvals approval.Result) Decision {
+	rejection := approvals.Rejections[0]
+	message := fmt.Sprintf("%q rejected it; nothing was applied", rejection.User)
+	if rejection.Comment != "" {
+		message += ": " + rejection.Comment
+	}
+	return End{Reason: v1alpha1.ReasonRejected, Type: v1alpha1.AuditRejected, Message: message, Approvals: approvals}
+}
+
+// inputsOf is the fingerprint of what a plan would be made from now.
+func inputsOf(seen Observation) v1alpha1.PlanInputs {
+	return v1alpha1.PlanInputs{
+		Release:           identity(seen.Release),
+		ReleaseDigest:     seen.Release.Status.Digest,
+		Environment:       identity(seen.Environment),
+		EnvironmentDigest: seen.EnvironmentDigest,
+		GuardDigest:       seen.Guard.Digest,
+		Deployed:          seen.Environment.Status.Audit.Head,
+	}
+}
+
+func identity(object metav1.Object) v1alpha1.ObjectIdentity {
+	return v1alpha1.ObjectIdentity{Name: object.GetName(), UID: string(object.GetUID())}
+}
+
+// currentPlan is the plan that approvals have to name.
+func currentPlan(seen Observation) v1alpha1.Plan {
+	if seen.Planned != nil && seen.Planned.Plan.Digest != "" {
+		return seen.Planned.Plan
+	}
+	return seen.Promotion.Status.Plan
+}
+
+// countApprovals of the promotion for the current plan.
+func countApprovals(seen Observation) approval.Result {
+	question := approval.Question{
+		Environment: seen.Promotion.Spec.Environment,
+		Plan:        currentPlan(seen).Digest,
+		RequestedBy: seen.Promotion.Spec.RequestedBy,
+	}
+	if seen.Environment != nil {
+		question.Policy = seen.Environment.Spec.Approval
+	}
+	for _, entry := range seen.Promotion.Spec.Approvals {
+		authority, proven := seen.Authority[entry.User]
+		if !proven {
+			authority = approval.AuthorityUnproven
+		}
+		question.Ballots = append(question.Ballots, approval.Ballot{Approval: entry, Authority: authority, FirstSeen: firstSeen(seen, entry)})
+	}
+	return approval.Count(question)
+}
+
+// firstSeen is when a decision on this plan was first seen: the time in status if it is there, else now.
+func firstSeen(seen Observation, entry v1alpha1.Approval) time.Time {
+	for _, counted := range seen.Promotion.Status.Approvals.Counted {
+		if counted.User == entry.User && counted.PlanDigest == entry.PlanDigest {
+			return counted.Time.Time
+		}
+	}
+	return seen.Now.Truncate(time.Second)
+}
+
+// again is when to look again without an event. Others' RBAC and the deployer's are not watched.
+func again(seen Observation, approvals approval.Result) time.Duration {
+	if seen.Planned != nil && seen.Planned.Unable != "" {
+		return recheck
+	}
+	for _, entry := range seen.Promotion.Spec.Approvals {
+		if seen.Authority[entry.User] == approval.AuthorityLost && len(approvals.Missing) > 0 {
+			return recheck
+		}
+	}
+	return 0
+}
+
+func sentence(parts []string) string { return strings.Join(parts, "; ") }

@@ -1,0 +1,82 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"time"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+)
+
+// Decision is what happens next. Each kind says what to do; none of them does it.
+//
+//sumtype:decl
+type Decision interface{ decision() }
+
+// Rest: the promotion has ended and never moves again.
+type Rest struct{}
+
+// MakePlan asks for a plan from these inputs, then for another decision.
+type MakePlan struct{ Inputs v1alpha1.PlanInputs }
+
+// Prove asks for the same observation from live reads, then for another decision.
+type Prove struct{}
+
+// Wait for people, or for another gate.
+type Wait struct {
+	// Blockers are the gates that do not hold.
+	Blockers []v1alpha1.Blocker
+	// Approvals as they were counted.
+	Approvals approval.Result
+	// Again is when to look again although nothing may have changed; zero if what the promotion waits for is watched.
+	Again time.Duration
+}
+
+// Start the rollout: close the decisions, then put the intent on record.
+type Start struct{ Approvals approval.Result }
+
+// Apply the plan's objects.
+type Apply struct{}
+
+// Watch the rollout until it is healthy, or until Deadline.
+type Watch struct {
+	Deadline time.Duration
+}
+
+// Prune what the last rollout had and this one has not.
+type Prune struct{}
+
+// Finish a started promotion: put the outcome on record, then say so.
+type Finish struct {
+	// Type of the outcome: Succeeded, Failed or Cancelled.
+	Type    v1alpha1.AuditType
+	Message string
+}
+
+// Conclude a promotion whose outcome is on record already.
+type Conclude struct{ Outcome *v1alpha1.AuditRecord }
+
+// End a promotion that has not started.
+type End struct {
+	// Reason of the Succeeded condition.
+	Reason  string
+	Message string
+	// Type of the audit record to write; empty for none.
+	Type v1alpha1.AuditType
+	// Approvals as they were counted, if they were.
+	Approvals approval.Result
+}
+
+func (Rest) decision()     {}
+func (MakePlan) decision() {}
+func (Prove) decision()    {}
+func (Wait) decision()     {}
+func (Start) decision()    {}
+func (Apply) decision()    {}
+func (Watch) decision()    {}
+func (Prune) decision()    {}
+func (Finish) decision()   {}
+func (Conclude) decision() {}
+func (End) decision()      {}

@@ -1,0 +1,79 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"time"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+)
+
+// Observation is everything that a decision depends on.
+type Observation struct {
+	// Now by the operator's clock.
+	Now time.Time
+	// Live says that every part was read from the API server just now, that the approvers' authority was asked for, and
+	// that the plan was made anew. Otherwise the observation comes from caches.
+	Live bool
+
+	// Promotion that is decided on.
+	Promotion *v1alpha1.Promotion
+	// Release that it names; nil if there is none.
+	Release *v1alpha1.Release
+	// Environment that it names; nil if there is none.
+	Environment *v1alpha1.Environment
+	// EnvironmentDigest of the Environment's rules.
+	EnvironmentDigest v1alpha1.Digest
+	// Guard that is in place.
+	Guard Guard
+	// Authority of the approvers by user; whoever is not in it is unproven.
+	Authority map[string]approval.Authority
+	// Running names the promotion whose rollout runs in the Environment; empty if none does, or if it is this one.
+	Running string
+	// Newer names a newer promotion to the Environment that has started; empty if there is none.
+	Newer string
+	// Planned is the plan that was made just now; nil if none was.
+	Planned *Planned
+	// Rollout is what is known of a started promotion; nil before the start.
+	Rollout *Rollout
+}
+
+// Guard is the admission policies as the operator finds them.
+type Guard struct {
+	// Digest of their identity; empty if there are problems.
+	Digest v1alpha1.Digest
+	// Problems that keep the guard from being trusted, as sentences.
+	Problems []string
+}
+
+// Planned is the result of making a plan.
+type Planned struct {
+	// Plan that was made; its digest is empty if there was a problem.
+	Plan v1alpha1.Plan
+	// Refused says why the plan cannot be carried out, ever; the message says what to change.
+	Refused string
+	// Unable says why the deployer cannot carry it out now, and Remedy who does what about it.
+	Unable, Remedy string
+}
+
+// Rollout is what is known of a started promotion.
+type Rollout struct {
+	// Intent on record; nil if none was written.
+	Intent *v1alpha1.AuditRecord
+	// Outcome on record; nil while the rollout runs.
+	Outcome *v1alpha1.AuditRecord
+	// Applied says that every object has been applied by this process.
+	Applied bool
+	// Failure that no retry mends; empty if there was none.
+	Failure string
+	// Progress of the objects' health.
+	Progress v1alpha1.RolloutProgress
+	// Healthy says that every object is.
+	Healthy bool
+	// Hopeless says that an object has failed for good, so that there is no use in waiting for the time-out.
+	Hopeless bool
+	// Prunes says that there are objects left to prune.
+	Prunes bool
+}

@@ -1,0 +1,113 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// defaultTimeout is the API's default of `spec.rollout.timeoutSeconds`, for an Environment that is gone.
+const defaultTimeout = 600 * time.Second
+
+// decideRollout decides on a promotion whose decisions are closed.
+func decideRollout(seen Observation) Decision {
+	rollout := seen.Rollout
+	if rollout == nil {
+		rollout = &Rollout{}
+	}
+	switch {
+	case rollout.Outcome != nil:
+		return Conclude{Outcome: rollout.Outcome}
+	case rollout.Intent == nil:
+		return decideUnrecorded(seen)
+	case seen.Promotion.Spec.Cancel.Reason != "":
+		return Finish{Type: v1alpha1.AuditCancelled, Message: fmt.Sprintf("cancelled during its rollout, %s: %s",
+			stoppedAt(rollout.Progress), seen.Promotion.Spec.Cancel.Reason)}
+	case rollout.Failure != "":
+		return Finish{Type: v1alpha1.AuditFailed, Message: clip(rollout.Failure)}
+	case rollout.Hopeless:
+		return Finish{Type: v1alpha1.AuditFailed, Message: clip(unhealthy(rollout.Progress))}
+	case rollout.Applied && rollout.Healthy && rollout.Prunes:
+		return Prune{}
+	case rollout.Applied && rollout.Healthy:
+		return Finish{Type: v1alpha1.AuditSucceeded, Message: "every object is applied and healthy"}
+	case remaining(seen) <= 0:
+		return Finish{Type: v1alpha1.AuditFailed,
+			Message: clip(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), unhealthy(rollout.Progress)))}
+	case !rollout.Applied:
+		return Apply{}
+	default:
+		return Watch{Deadline: remaining(seen)}
+	}
+}
+
+// decideUnrecorded decides on a promotion whose decisions were closed, but whose intent is not on record: the operator died
+// in between. Nothing was applied, so every gate is proved again; what does not hold any more ends it.
+func decideUnrecorded(seen Observation) Decision {
+	if !seen.Live {
+		return Prove{}
+	}
+	end := func(why string) Decision {
+		return Finish{Type: v1alpha1.AuditFailed, Message: clip("stopped before anything was applied: " + why)}
+	}
+	if stop := endOf(seen); stop != nil {
+		return end(stop.Message)
+	}
+	blockers := gatesBeforePlan(seen)
+	if len(blockers) > 0 {
+		return end(blockers[0].Message)
+	}
+	if seen.Planned == nil {
+		return MakePlan{Inputs: inputsOf(seen)}
+	}
+	if seen.Planned.Refused != "" {
+		return end(seen.Planned.Refused)
+	}
+	approvals := countApprovals(seen)
+	blockers = gatesAfterPlan(seen, approvals)
+	switch {
+	case len(blockers) == 0:
+		return Start{Approvals: approvals}
+	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue:
+		return Watch{Deadline: max(remaining(seen), time.Second)}
+	default:
+		return end(blockers[0].Message)
+	}
+}
+
+func timeout(environment *v1alpha1.Environment) time.Duration {
+	if environment == nil || environment.Spec.Rollout.TimeoutSeconds == 0 {
+		return defaultTimeout
+	}
+	return time.Duration(environment.Spec.Rollout.TimeoutSeconds) * time.Second
+}
+
+func remaining(seen Observation) time.Duration {
+	return seen.Promotion.Status.StartTime.Add(timeout(seen.Environment)).Sub(seen.Now)
+}
+
+func stoppedAt(progress v1alpha1.RolloutProgress) string {
+	if progress.Total == nil {
+		return "which may have applied some of its objects"
+	}
+	return fmt.Sprintf("with %d of %d objects applied", *progress.Applied, *progress.Total)
+}
+
+// unhealthy says in words what keeps a rollout from being healthy.
+func unhealthy(progress v1alpha1.RolloutProgress) string {
+	if len(progress.Failing) == 0 {
+		if progress.Total == nil {
+			return "nothing was applied yet"
+		}
+		return fmt.Sprintf("%d of %d objects are healthy", *progress.Healthy, *progress.Total)
+	}
+	var parts []string
+	for _, failing := range progress.Failing {
+		parts = append(parts, fmt.Sprintf("%s %q: %s", failing.Kind, failing.Name, failing.Message))
+	}
+	return sentence(parts)
+}

@@ -1,0 +1,157 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+)
+
+// Status is what the promotion's status says after a decision. It changes nothing that does not follow from the
+// observation and the decision, so that writing it twice is writing it once.
+func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
+	status := *seen.Promotion.Status.DeepCopy()
+	switch next := next.(type) {
+	case Rest, MakePlan, Prove:
+		return status
+	case Wait:
+		waitFor(&status, seen, next)
+	case Start:
+		start(&status, seen, next.Approvals)
+	case Apply, Watch, Prune:
+		rollOut(&status, seen)
+	case Finish:
+		finish(&status, seen, reasonOf(next.Type), next.Message)
+	case Conclude:
+		finish(&status, seen, reasonOf(next.Outcome.Spec.Type), next.Outcome.Spec.Reason)
+	case End:
+		if next.Approvals.Status.Summary != "" {
+			status.Approvals = next.Approvals.Status
+		}
+		finish(&status, seen, next.Reason, next.Message)
+	}
+	status.ObservedGeneration = seen.Promotion.Generation
+	return status
+}
+
+// waitFor says what keeps the promotion from starting.
+func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
+	if plan := currentPlan(seen); plan.Digest != "" {
+		status.Plan = plan
+	}
+	status.Approvals = wait.Approvals.Status
+	status.Blockers = wait.Blockers
+	reason := waiting(status.Plan.Digest != "", wait)
+	message := wait.Blockers[0].Message
+	for _, blocker := range wait.Blockers {
+		if reason == v1alpha1.ReasonAwaitingApproval && blocker.Gate == v1alpha1.GateApproval {
+			message = blocker.Message
+		}
+	}
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, message)
+	setApproved(status, seen, wait.Approvals)
+}
+
+// waiting is the state of a promotion with these blockers.
+func waiting(planned bool, wait Wait) string {
+	closed := func(gate v1alpha1.Gate) bool {
+		return slices.ContainsFunc(wait.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == gate })
+	}
+	switch {
+	case !planned:
+		return v1alpha1.ReasonPlanning
+	case closed(v1alpha1.GateApproval):
+		return v1alpha1.ReasonAwaitingApproval
+	case len(wait.Blockers) == 1 && closed(v1alpha1.GateQueue):
+		return v1alpha1.ReasonQueued
+	default:
+		return v1alpha1.ReasonBlocked
+	}
+}
+
+// start closes the decisions. The plan stays as the approvers saw it, if it is still that plan.
+func start(status *v1alpha1.PromotionStatus, seen Observation, approvals approval.Result) {
+	if plan := currentPlan(seen); plan.Digest != status.Plan.Digest || plan.Inputs != status.Plan.Inputs {
+		status.Plan = plan
+	}
+	status.Approvals = approvals.Status
+	status.Blockers = nil
+	if status.StartTime.IsZero() {
+		status.StartTime = metav1.NewTime(seen.Now)
+	}
+	setApproved(status, seen, approvals)
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonRollingOut, "the rollout has started; decisions are closed")
+	setCondition(status, seen, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "the rollout is running")
+}
+
+// rollOut shows the progress.
+func rollOut(status *v1alpha1.PromotionStatus, seen Observation) {
+	if seen.Rollout == nil || seen.Rollout.Progress.Total == nil {
+		return
+	}
+	status.Progress = seen.Rollout.Progress
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonRollingOut, clip(unhealthy(status.Progress)))
+}
+
+// finish ends the promotion for good.
+func finish(status *v1alpha1.PromotionStatus, seen Observation, reason, message string) {
+	if seen.Rollout != nil && seen.Rollout.Progress.Total != nil {
+		status.Progress = seen.Rollout.Progress
+	}
+	status.Blockers = nil
+	status.Plan.Diff = ""
+	status.CompletionTime = metav1.NewTime(seen.Now)
+	succeeded := metav1.ConditionFalse
+	if reason == v1alpha1.ReasonSucceeded {
+		succeeded = metav1.ConditionTrue
+	}
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, succeeded, reason, message)
+	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionReconciling)
+	if reason == v1alpha1.ReasonFailed || reason == v1alpha1.ReasonInvalid {
+		setCondition(status, seen, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, message)
+	}
+}
+
+func setApproved(status *v1alpha1.PromotionStatus, seen Observation, approvals approval.Result) {
+	switch {
+	case status.Plan.Digest == "":
+		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonPlanning, "there is no plan to approve yet")
+	case approvals.Met():
+		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.ReasonRulesMet,
+			fmt.Sprintf("every approval rule is met; %s given", approvals.Status.Summary))
+	default:
+		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonRulesNotMet,
+			fmt.Sprintf("%s given", approvals.Status.Summary))
+	}
+}
+
+func setCondition(status *v1alpha1.PromotionStatus, seen Observation, kind string, value metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: kind, Status: value, Reason: reason, Message: message,
+		ObservedGeneration: seen.Promotion.Generation, LastTransitionTime: metav1.NewTime(seen.Now),
+	})
+}
+
+// reasonOf maps the type of an outcome to the reason that the promotion ends with.
+func reasonOf(outcome v1alpha1.AuditType) string {
+	switch outcome {
+	case v1alpha1.AuditSucceeded:
+		return v1alpha1.ReasonSucceeded
+	case v1alpha1.AuditCancelled:
+		return v1alpha1.ReasonCancelled
+	case v1alpha1.AuditRejected:
+		return v1alpha1.ReasonRejected
+	case v1alpha1.AuditSuperseded:
+		return v1alpha1.ReasonSuperseded
+	case v1alpha1.AuditFailed, v1alpha1.AuditIntent:
+		return v1alpha1.ReasonFailed
+	}
+	return v1alpha1.ReasonFailed
+}
