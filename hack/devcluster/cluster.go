@@ -81,7 +81,7 @@ func (c *cluster) down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.discard(ctx, processes); err != nil {
+	if err := c.discard(processes); err != nil {
 		return err
 	}
 	if len(processes) == 0 {
@@ -114,7 +114,7 @@ func (c *cluster) ensure(ctx context.Context) (*launch, error) {
 	if len(processes) > 0 {
 		c.say("What runs of the cluster in %s is not complete; starting anew.", c.dir)
 	}
-	if err := c.discard(ctx, processes); err != nil {
+	if err := c.discard(processes); err != nil {
 		return nil, err
 	}
 	first, err := chooseAddresses()
@@ -196,8 +196,8 @@ func (c *cluster) startComponents(l *launch, at addresses) error {
 }
 
 // discard ends the processes and removes the data of a cluster.
-func (c *cluster) discard(ctx context.Context, processes []process) error {
-	return errors.Join(stop(ctx, processes, grace), c.dir.removeData())
+func (c *cluster) discard(processes []process) error {
+	return errors.Join(stop(processes, grace), c.dir.removeData())
 }
 
 // lock keeps two calls for the same cluster apart.

@@ -6,10 +6,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +65,7 @@ func TestClusterThatHasLostAComponentIsStartedAnew(t *testing.T) {
 	if err := before[0].signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !ended(t.Context(), before[0], time.Minute) {
+	if !ended(before[0], time.Minute) {
 		t.Fatal("etcd does not end")
 	}
 	launcher(t, c, "up")
@@ -164,113 +162,6 @@ func TestClusterStartThatIsInterruptedLeavesNothingRunning(t *testing.T) {
 		t.Errorf("got %v, want that the context ended", err)
 	}
 	checkNothingMentions(t, string(c.dir))
-}
-
-// checkUsers looks who the API server takes the holder of each kubeconfig for.
-func checkUsers(t *testing.T, c *cluster) {
-	t.Helper()
-	for _, u := range people() {
-		var review struct {
-			Status struct {
-				UserInfo struct {
-					Username string
-					Groups   []string
-				}
-			}
-		}
-		answer := kubectl(t, c, u, "auth", "whoami", "-o", "json")
-		if err := json.Unmarshal([]byte(answer), &review); err != nil {
-			t.Fatalf("%v in %s", err, answer)
-		}
-		got := review.Status.UserInfo
-		want := append(slices.Clone(u.groups), "system:authenticated")
-		if got.Username != u.name || !slices.Equal(slices.Sorted(slices.Values(got.Groups)), slices.Sorted(slices.Values(want))) {
-			t.Errorf("%s is %q with the groups %q, want %q", u.name, got.Username, got.Groups, want)
-		}
-	}
-	mallory := user{name: "mallory"}
-	if output, err := kubectlCommand(t, c, mallory, "get", "pods").CombinedOutput(); err == nil || !strings.Contains(string(output), "Forbidden") {
-		t.Errorf("mallory, to whom nothing was granted, may list pods: %v, %s", err, output)
-	}
-}
-
-// checkWorkloads shows that pods are scheduled, become ready and complete, and that policies can be mutating ones.
-func checkWorkloads(t *testing.T, c *cluster) {
-	t.Helper()
-	kubectl(t, c, administrator, "create", "deployment", "web", "--image=example.com/web", "--replicas=4")
-	kubectl(t, c, administrator, "create", "job", "once", "--image=example.com/once")
-	kubectl(t, c, administrator, "rollout", "status", "deployment/web", "--timeout=60s")
-	kubectl(t, c, administrator, "wait", "--for=condition=Complete", "job/once", "--timeout=60s")
-	resources := kubectl(t, c, administrator, "api-resources", "--api-group=admissionregistration.k8s.io")
-	if !strings.Contains(resources, "MutatingAdmissionPolicy") {
-		t.Errorf("no mutating admission policies among:\n%s", resources)
-	}
-}
-
-// checkAuditLog shows that a request is in the log as soon as it is answered, with whom it was made for.
-func checkAuditLog(t *testing.T, c *cluster) {
-	t.Helper()
-	config := kubectl(t, c, administrator, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
-	api, err := newClient(c.dir, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, config+"/api/v1/namespaces/default/pods", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Impersonate-User", "alice")
-	request.Header.Set("Impersonate-Extra-example.com%2Freason", "because")
-	response, err := api.http.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	log, err := os.ReadFile(c.dir.auditLog())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`"impersonatedUser":{"username":"alice"`, `"extra":{"example.com/reason":["because"]}`} {
-		if !strings.Contains(string(log), want) {
-			t.Errorf("the audit log has no %s", want)
-		}
-	}
-	if strings.Contains(string(log), `"stage":"RequestReceived"`) {
-		t.Error("the audit log has requests twice")
-	}
-}
-
-// checkNothingRuns is for a cluster that was stopped, and had these processes.
-func checkNothingRuns(t *testing.T, c *cluster, processes []process) {
-	t.Helper()
-	if len(processes) != 5 {
-		t.Errorf("the cluster had %d processes, want 5", len(processes))
-	}
-	for _, p := range processes {
-		if p.alive() {
-			t.Errorf("%s (PID %d) still runs", p.Name, p.PID)
-		}
-	}
-	for _, path := range []string{c.dir.kubeconfig(), c.dir.processes(), c.dir.etcdData()} {
-		if exists(path) {
-			t.Errorf("%s is still there", path)
-		}
-	}
-	checkNothingMentions(t, string(c.dir))
-}
-
-// checkNothingMentions finds also the processes that were never recorded: each has the cluster's directory among its arguments.
-func checkNothingMentions(t *testing.T, dir string) {
-	t.Helper()
-	output, err := exec.Command("ps", "-axww", "-o", "pid=,args=").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(output)) {
-		if strings.Contains(line, dir) {
-			t.Errorf("still running: %s", line)
-		}
-	}
 }
 
 // testCluster returns a cluster of the test's own, which is stopped with the test whatever happens.

@@ -36,7 +36,9 @@ func compile(ctx context.Context, out io.Writer, c compilation) error {
 		return fmt.Errorf("finding the packages of %s: %w\n%s", name, err, seen.complaints())
 	}
 	seen.begin(strings.Count(list, "\n"))
-	if _, err := seen.run(goCommand(ctx, c.module, "build", "-v", "-ldflags", c.ldflags, "-o", c.output, c.pkg)); err != nil {
+	// Without the repository's state in the binary: it says nothing about the components, and git may refuse to tell it.
+	build := goCommand(ctx, c.module, "build", "-v", "-buildvcs=false", "-ldflags", c.ldflags, "-o", c.output, c.pkg)
+	if _, err := seen.run(build); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", name, err, seen.complaints())
 	}
 	fmt.Fprintf(out, "%s: built in %s\n", name, seen.elapsed())

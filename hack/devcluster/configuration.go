@@ -15,7 +15,6 @@ import (
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
-omitManagedFields: false
 rules:
 - level: None
   resources: [{group: coordination.k8s.io, resources: [leases]}]

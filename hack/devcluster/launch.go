@@ -15,7 +15,7 @@ import (
 )
 
 // grace is how long a component may take to end by itself. Nothing is lost if it is killed.
-const grace = 5 * time.Second
+const grace = 2 * time.Second
 
 // endedError says that a component ended although nobody had asked it to.
 type endedError struct {
@@ -108,7 +108,7 @@ func (l *launch) explain(cause error) error {
 
 // stop ends every component that was started.
 func (l *launch) stop() error {
-	return stop(context.WithoutCancel(l.watch), l.processes, grace)
+	return stop(l.processes, grace)
 }
 
 // tail returns the last lines of a log.

@@ -106,17 +106,17 @@ func writeProcesses(path string, processes []process) error {
 }
 
 // stop ends the processes, the last started first, and returns when none is left. Each is asked to end, and killed if it
-// has not ended after grace.
-func stop(ctx context.Context, processes []process, grace time.Duration) error {
+// has not ended after grace. It cannot be interrupted: what is half stopped would be left running.
+func stop(processes []process, grace time.Duration) error {
 	var failed []error
 	for i := len(processes) - 1; i >= 0; i-- {
 		p := processes[i]
 		failed = append(failed, p.signal(syscall.SIGTERM))
-		if ended(ctx, p, grace) {
+		if ended(p, grace) {
 			continue
 		}
 		failed = append(failed, p.signal(syscall.SIGKILL))
-		if !ended(ctx, p, 10*time.Second) {
+		if !ended(p, 10*time.Second) {
 			failed = append(failed, fmt.Errorf("%s (PID %d) did not end after SIGKILL", p.Name, p.PID))
 		}
 	}
@@ -124,8 +124,8 @@ func stop(ctx context.Context, processes []process, grace time.Duration) error {
 }
 
 // ended waits until the process has ended, and reports whether it has.
-func ended(ctx context.Context, p process, patience time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func ended(p process, patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return poll(ctx, 10*time.Millisecond, func() bool { return !p.alive() })
 }
