@@ -88,7 +88,7 @@ type PromotionSpec struct {
 	RequestedBy Person `json:"requestedBy,omitempty,omitzero"`
 	// approvals are people's decisions on the plan, one entry each. You add, change or remove your own and nobody else's.
 	// +optional
-	// +default={}
+	// +default=[]
 	// +listType=map
 	// +listMapKey=user
 	// +kubebuilder:validation:MinItems=0
@@ -235,7 +235,7 @@ type PlanInputs struct {
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
 	// +required
 	GuardDigest Digest `json:"guardDigest,omitempty"`
-	// deployed is the digest of the plan that ran in the Environment when the diff was made; empty when none had.
+	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	// +optional
 	Deployed Digest `json:"deployed,omitempty"`

@@ -5,6 +5,7 @@ package promotion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func decideStart(seen Observation) Decision {
 	blockers := gatesBeforePlan(seen)
 	if len(blockers) == 0 {
 		inputs := inputsOf(seen)
-		if seen.Planned == nil && (seen.Live || seen.Promotion.Status.Plan.Inputs != inputs) {
+		if seen.Planned == nil && (seen.Live || !planStands(seen.Promotion, inputs)) {
 			return MakePlan{Inputs: inputs}
 		}
 		if seen.Planned != nil && seen.Planned.Refused != "" {
@@ -116,6 +117,12 @@ func rejected(seen Observation, approvals approval.Result) Decision {
 		message += ": " + rejection.Comment
 	}
 	return End{Reason: v1alpha1.ReasonRejected, Type: v1alpha1.AuditRejected, Message: message, Approvals: approvals}
+}
+
+// planStands says whether the plan in status is still the one to approve: it was made from the same inputs, and the deployer could carry it out.
+func planStands(p *v1alpha1.Promotion, inputs v1alpha1.PlanInputs) bool {
+	unable := slices.ContainsFunc(p.Status.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == v1alpha1.GateTarget })
+	return p.Status.Plan.Inputs == inputs && !unable
 }
 
 // inputsOf is the fingerprint of what a plan would be made from now.

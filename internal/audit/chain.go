@@ -1,0 +1,72 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// State of an Environment's history.
+type State struct {
+	// Head is the newest record; zero if there is none.
+	Head v1alpha1.AuditHead
+	// Open is the Intent of the rollout that runs; nil if none does.
+	Open *v1alpha1.AuditRecord
+}
+
+// Follow is the state after one more record.
+func (s State) Follow(record *v1alpha1.AuditRecord) State {
+	next := State{Head: HeadOf(record), Open: s.Open}
+	switch {
+	case record.Spec.Type == v1alpha1.AuditIntent:
+		next.Open = record
+	case s.Open != nil && IsOutcome(record.Spec.Type) && s.Open.Spec.Promotion.UID == record.Spec.Promotion.UID:
+		next.Open = nil
+	}
+	return next
+}
+
+// Verify finds an edit, a gap and a fork in the records of one Environment, each as a sentence that names the record. With
+// expect, the head that the Environment's status names, it finds a truncation too. The records may come in any order.
+func Verify(records []v1alpha1.AuditRecord, expect v1alpha1.AuditHead) []string {
+	records = slices.Clone(records)
+	slices.SortStableFunc(records, func(a, b v1alpha1.AuditRecord) int { return cmp.Compare(a.Spec.Sequence, b.Spec.Sequence) })
+	var problems []string
+	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+
+	var last v1alpha1.AuditHead
+	for i := range records {
+		record := &records[i]
+		hash, err := Hash(record.Spec)
+		switch {
+		case err != nil:
+			report("record %q cannot be hashed: %v", record.Name, err)
+		case hash != record.Spec.Hash:
+			report("record %q was edited: its content does not have the hash that it names", record.Name)
+		}
+		if record.Name != Name(record.Spec.Environment, record.Spec.Sequence) {
+			report("record %q is misnamed: it is number %d of environment %q", record.Name, record.Spec.Sequence, record.Spec.Environment)
+		}
+		switch {
+		case record.Spec.Sequence == last.Sequence:
+			report("record %q is a fork: there are two with number %d", record.Name, last.Sequence)
+		case record.Spec.Sequence != last.Sequence+1:
+			report("a gap before record %q: number %d is missing", record.Name, last.Sequence+1)
+		case record.Spec.Previous != last.Head:
+			report("record %q does not follow the one before it: that one was replaced", record.Name)
+		}
+		last = HeadOf(record)
+		if expect.Sequence == record.Spec.Sequence && expect.Head != record.Spec.Hash {
+			report("record %q is not the one that the environment's status names", record.Name)
+		}
+	}
+	if last.Sequence < expect.Sequence {
+		report("the history was truncated: it ends with number %d, and the environment's status names number %d", last.Sequence, expect.Sequence)
+	}
+	return problems
+}
