@@ -600,7 +600,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - user
-      default: {}
+      default: []
     - name: cancel
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.PromotionCancel

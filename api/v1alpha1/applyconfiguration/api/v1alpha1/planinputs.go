@@ -24,7 +24,7 @@ type PlanInputsApplyConfiguration struct {
 	EnvironmentDigest *apiv1alpha1.Digest `json:"environmentDigest,omitempty"`
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
 	GuardDigest *apiv1alpha1.Digest `json:"guardDigest,omitempty"`
-	// deployed is the digest of the plan that ran in the Environment when the diff was made; empty when none had.
+	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	Deployed *apiv1alpha1.Digest `json:"deployed,omitempty"`
 }
