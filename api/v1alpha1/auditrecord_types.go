@@ -115,16 +115,18 @@ type AuditedDecision struct {
 	// groups that the user was in.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=512
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
 	Groups []string `json:"groups,omitempty"`
-	// decision: Approved or Rejected.
+	// decision is Approved or Rejected.
 	// +required
 	Decision Decision `json:"decision,omitempty"`
 	// rules that the decision counted for.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63

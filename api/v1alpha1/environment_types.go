@@ -153,7 +153,7 @@ type GroupKind struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
-	// kind, such as ClusterRole.
+	// kind of object, such as ClusterRole.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -168,6 +168,7 @@ type EnvironmentStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the status speaks of.
@@ -183,6 +184,7 @@ type EnvironmentStatus struct {
 	// inventory is every object that rollouts have applied here and not deleted again. It drives pruning.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=2000
 	Inventory []ObjectReference `json:"inventory,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
@@ -192,6 +194,7 @@ type EnvironmentStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=promotion
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Waiting []WaitingPromotion `json:"waiting,omitempty"`
 }
@@ -248,6 +251,7 @@ type WaitingPromotion struct {
 	// blockers are the gates that do not hold.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Blockers []Gate `json:"blockers,omitempty"`
 }

@@ -93,7 +93,7 @@ type PromotionSpec struct {
 	// +listMapKey=user
 	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
-	Approvals []Approval `json:"approvals"`
+	Approvals []Approval `json:"approvals,omitempty"`
 }
 
 // PromotionOverride names the gates to open, and why.
@@ -104,7 +104,7 @@ type PromotionOverride struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Gates []OverridableGate `json:"gates,omitempty"`
-	// reason, recorded for good.
+	// reason is recorded for good.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -113,7 +113,7 @@ type PromotionOverride struct {
 
 // PromotionCancel ends a Promotion.
 type PromotionCancel struct {
-	// reason, recorded for good.
+	// reason is recorded for good.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -127,7 +127,7 @@ type Approval struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	User string `json:"user,omitempty"`
-	// decision: Approved or Rejected. An authorised rejection ends the Promotion.
+	// decision is Approved or Rejected. An authorised rejection ends the Promotion.
 	// +required
 	Decision Decision `json:"decision,omitempty"`
 	// comment on the decision.
@@ -145,6 +145,7 @@ type Approval struct {
 	// groups that the user was in when they decided; stamped.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=512
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
@@ -155,16 +156,17 @@ type Approval struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type PromotionStatus struct {
-	// observedGeneration is the generation of the spec that the status speaks of.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// plan is exactly what would be applied, and what it changes.
 	// +optional
 	Plan Plan `json:"plan,omitempty,omitzero"`
@@ -175,6 +177,7 @@ type PromotionStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=gate
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Blockers []Blocker `json:"blockers,omitempty"`
 	// startTime is when the rollout started; decisions are closed from then on.
@@ -204,6 +207,7 @@ type Plan struct {
 	// changes that the plan makes to what runs now, at most 256; unchanged objects are not listed.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=256
 	Changes []Change `json:"changes,omitempty"`
 	// diff against what runs now, at most 128 KiB, then cut and said so. Values of Secrets are masked. It is dropped when the Promotion ends.
@@ -283,18 +287,21 @@ type ApprovalStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Rules []RuleStatus `json:"rules,omitempty"`
 	// counted are the decisions that count, with the time at which the operator first saw them.
 	// +optional
 	// +listType=map
 	// +listMapKey=user
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Counted []CountedApproval `json:"counted,omitempty"`
 	// ignored are the decisions that do not count, and why.
 	// +optional
 	// +listType=map
 	// +listMapKey=user
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Ignored []IgnoredApproval `json:"ignored,omitempty"`
 }
@@ -313,6 +320,7 @@ type RuleStatus struct {
 	// approvedBy are the people who count for this rule.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
@@ -382,6 +390,7 @@ type RolloutProgress struct {
 	// failing are the objects that are not healthy and why, at most 16.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Failing []FailingObject `json:"failing,omitempty"`
 }

@@ -16,7 +16,7 @@ import (
 type ApprovalApplyConfiguration struct {
 	// user who decides: your own name, as `kubectl auth whoami` shows it.
 	User *string `json:"user,omitempty"`
-	// decision: Approved or Rejected. An authorised rejection ends the Promotion.
+	// decision is Approved or Rejected. An authorised rejection ends the Promotion.
 	Decision *apiv1alpha1.Decision `json:"decision,omitempty"`
 	// comment on the decision.
 	Comment *string `json:"comment,omitempty"`

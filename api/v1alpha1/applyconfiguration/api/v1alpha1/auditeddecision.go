@@ -21,7 +21,7 @@ type AuditedDecisionApplyConfiguration struct {
 	UID *string `json:"uid,omitempty"`
 	// groups that the user was in.
 	Groups []string `json:"groups,omitempty"`
-	// decision: Approved or Rejected.
+	// decision is Approved or Rejected.
 	Decision *apiv1alpha1.Decision `json:"decision,omitempty"`
 	// rules that the decision counted for.
 	Rules []string `json:"rules,omitempty"`

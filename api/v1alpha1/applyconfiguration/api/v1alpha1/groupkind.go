@@ -12,7 +12,7 @@ package v1alpha1
 type GroupKindApplyConfiguration struct {
 	// group of the kind's API; empty for the core group.
 	Group *string `json:"group,omitempty"`
-	// kind, such as ClusterRole.
+	// kind of object, such as ClusterRole.
 	Kind *string `json:"kind,omitempty"`
 }
 

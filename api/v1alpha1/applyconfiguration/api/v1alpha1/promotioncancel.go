@@ -10,7 +10,7 @@ package v1alpha1
 //
 // PromotionCancel ends a Promotion.
 type PromotionCancelApplyConfiguration struct {
-	// reason, recorded for good.
+	// reason is recorded for good.
 	Reason *string `json:"reason,omitempty"`
 }
 

@@ -16,7 +16,7 @@ import (
 type PromotionOverrideApplyConfiguration struct {
 	// gates to open.
 	Gates []apiv1alpha1.OverridableGate `json:"gates,omitempty"`
-	// reason, recorded for good.
+	// reason is recorded for good.
 	Reason *string `json:"reason,omitempty"`
 }
 

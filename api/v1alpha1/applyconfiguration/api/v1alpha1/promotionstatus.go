@@ -15,10 +15,10 @@ import (
 //
 // PromotionStatus is where the Promotion stands.
 type PromotionStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that the status speaks of.
-	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that the status speaks of.
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// plan is exactly what would be applied, and what it changes.
 	Plan *PlanApplyConfiguration `json:"plan,omitempty"`
 	// approvals is how far the approval rules are met.
@@ -39,14 +39,6 @@ func PromotionStatus() *PromotionStatusApplyConfiguration {
 	return &PromotionStatusApplyConfiguration{}
 }
 
-// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ObservedGeneration field is set to the value of the last call.
-func (b *PromotionStatusApplyConfiguration) WithObservedGeneration(value int64) *PromotionStatusApplyConfiguration {
-	b.ObservedGeneration = &value
-	return b
-}
-
 // WithConditions adds the given value to the Conditions field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Conditions field.
@@ -57,6 +49,14 @@ func (b *PromotionStatusApplyConfiguration) WithConditions(values ...*v1.Conditi
 		}
 		b.Conditions = append(b.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedGeneration field is set to the value of the last call.
+func (b *PromotionStatusApplyConfiguration) WithObservedGeneration(value int64) *PromotionStatusApplyConfiguration {
+	b.ObservedGeneration = &value
 	return b
 }
 
