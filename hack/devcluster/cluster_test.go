@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -80,29 +81,57 @@ func TestClusterThatHasLostAComponentIsStartedAnew(t *testing.T) {
 	checkNothingRuns(t, c, after)
 }
 
-func TestClusterInTheForegroundEndsWithCtrlC(t *testing.T) {
+func TestClusterInTheForegroundEndsCleanly(t *testing.T) {
+	mustBuild(t)
+	for name, end := range map[string]func(*testing.T, *cluster, *os.Process) error{
+		"with Ctrl-C":  func(_ *testing.T, _ *cluster, run *os.Process) error { return run.Signal(os.Interrupt) },
+		"with SIGTERM": func(_ *testing.T, _ *cluster, run *os.Process) error { return run.Signal(syscall.SIGTERM) },
+		"with `down`":  func(t *testing.T, c *cluster, _ *os.Process) error { launcher(t, c, "down"); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := testCluster(t)
+			run, _ := runInForeground(t, c)
+			processes := mustProcesses(t, c)
+			if !allAlive(processes) {
+				t.Error("not every component runs")
+			}
+			if err := end(t, c, run.Process); err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Wait(); err != nil {
+				t.Errorf("`run` says %v", err)
+			}
+			checkNothingRuns(t, c, processes)
+		})
+	}
+}
+
+func TestClusterInTheForegroundEndsWithAnErrorWhenAComponentDoes(t *testing.T) {
 	mustBuild(t)
 	c := testCluster(t)
-	command := launcherCommand(t, c, "run")
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(output); lines.Scan() && !strings.Contains(lines.Text(), "Press Ctrl-C"); {
-		t.Log(lines.Text())
-	}
+	run, _ := runInForeground(t, c)
 	processes := mustProcesses(t, c)
-	if !allAlive(processes) {
-		t.Error("not every component runs")
-	}
-	if err := command.Process.Signal(os.Interrupt); err != nil {
+	if err := processes[len(processes)-1].signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Wait(); err != nil {
-		t.Errorf("after Ctrl-C: %v", err)
+	if err := run.Wait(); err == nil {
+		t.Error("`run` ended without an error, although a component was killed")
+	}
+	checkNothingRuns(t, c, processes)
+}
+
+// As in `make demo | tee log`, where Ctrl-C ends tee as well.
+func TestClusterInTheForegroundEndsCleanlyWhenNobodyReadsItsOutput(t *testing.T) {
+	mustBuild(t)
+	c := testCluster(t)
+	run, output := runInForeground(t, c)
+	processes := mustProcesses(t, c)
+	output.Close()
+	if err := run.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Wait(); err != nil {
+		t.Errorf("`run` says %v", err)
 	}
 	checkNothingRuns(t, c, processes)
 }
@@ -243,6 +272,27 @@ func launcherCommand(t *testing.T, c *cluster, command string) *exec.Cmd {
 	process := exec.CommandContext(t.Context(), self, command, "--dir", string(c.dir))
 	process.Env = append(os.Environ(), asLauncher+"=yes")
 	return process
+}
+
+// runInForeground returns the launcher's `run` when its cluster is ready, and the reader of its output.
+func runInForeground(t *testing.T, c *cluster) (*exec.Cmd, io.Closer) {
+	t.Helper()
+	command := launcherCommand(t, c, "run")
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		t.Log(lines.Text())
+		if strings.Contains(lines.Text(), "Press Ctrl-C") {
+			return command, output
+		}
+	}
+	t.Fatalf("`run` ended before its cluster was ready: %v", command.Wait())
+	return nil, nil
 }
 
 func kubectl(t *testing.T, c *cluster, u user, arguments ...string) string {

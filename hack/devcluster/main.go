@@ -32,6 +32,8 @@ Flags:
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Caught and left alone: that nobody reads the output must not keep anybody from stopping the cluster.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	err := execute(ctx, os.Args[1:])
 	cancel()
 	switch {
