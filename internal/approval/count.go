@@ -121,23 +121,23 @@ func Rules(policy v1alpha1.ApprovalPolicy) []v1alpha1.ApprovalRule {
 	return rules
 }
 
-// ignore says why a ballot does not count; empty if it does.
+// ignore says why a ballot does not count; empty if it does. The ballot's author is the subject of the sentence.
 func (q Question) ignore(ballot Ballot) string {
 	if ballot.Authority == AuthorityLost {
-		return fmt.Sprintf("%q does not hold the verb `approve` on environment %q any more; the decision counts again once the right is back",
-			ballot.User, q.Environment)
+		return fmt.Sprintf("does not hold the verb `approve` on environment %q any more; the decision counts again once the right is back", q.Environment)
 	}
 	if ballot.Decision == v1alpha1.DecisionRejected {
 		return ""
 	}
 	switch {
+	case ballot.PlanDigest == "":
+		return "named no plan; look at the diff and approve again"
 	case ballot.PlanDigest != q.Plan:
 		return fmt.Sprintf("approved plan %s, and the plan has changed since; look at the new diff and approve again", Short(ballot.PlanDigest))
 	case ballot.User == q.RequestedBy.Username && q.Policy.SelfApproval != v1alpha1.SelfApprovalAllowed:
-		return fmt.Sprintf("%q asked for this promotion, and environment %q does not count the requester's own approval; somebody else has to approve",
-			ballot.User, q.Environment)
+		return fmt.Sprintf("asked for this promotion, and environment %q does not count the requester's own approval; somebody else has to approve", q.Environment)
 	case isServiceAccount(ballot.User) && q.Policy.ServiceAccounts != v1alpha1.ServiceAccountApprovalAllowed:
-		return fmt.Sprintf("%q is a service account, and environment %q counts people's approvals only", ballot.User, q.Environment)
+		return fmt.Sprintf("is a service account, and environment %q counts people's approvals only; a person has to approve", q.Environment)
 	}
 	return ""
 }

@@ -24,6 +24,8 @@ func Decide(seen Observation) Decision {
 	switch {
 	case Ended(seen.Promotion):
 		return Rest{}
+	case seen.Rollout != nil && seen.Rollout.Outcome != nil:
+		return Conclude{Outcome: seen.Rollout.Outcome}
 	case !seen.Promotion.Status.StartTime.IsZero():
 		return decideRollout(seen)
 	default:
@@ -48,14 +50,11 @@ func State(p *v1alpha1.Promotion) string {
 // decideStart decides on a promotion whose rollout has not started.
 func decideStart(seen Observation) Decision {
 	if end := endOf(seen); end != nil {
-		return *end
+		return proved(seen, *end)
 	}
 	approvals := countApprovals(seen)
 	if len(approvals.Rejections) > 0 {
-		if !seen.Live {
-			return Prove{}
-		}
-		return rejected(seen, approvals)
+		return proved(seen, rejected(approvals))
 	}
 	blockers := gatesBeforePlan(seen)
 	if len(blockers) == 0 {
@@ -64,7 +63,7 @@ func decideStart(seen Observation) Decision {
 			return MakePlan{Inputs: inputs}
 		}
 		if seen.Planned != nil && seen.Planned.Refused != "" {
-			return End{Reason: v1alpha1.ReasonInvalid, Message: seen.Planned.Refused}
+			return proved(seen, End{Reason: v1alpha1.ReasonInvalid, Message: clip(seen.Planned.Refused)})
 		}
 	}
 	blockers = append(blockers, gatesAfterPlan(seen, approvals)...)
@@ -78,13 +77,23 @@ func decideStart(seen Observation) Decision {
 	}
 }
 
+// proved lets a promotion end only by what was read live: an end is as final as a start, and it may be on record already.
+func proved(seen Observation, end End) Decision {
+	if !seen.Live {
+		return Prove{}
+	}
+	return end
+}
+
 // endOf is how a promotion that has not started ends without anybody's approval being looked at; nil if it does not.
 func endOf(seen Observation) *End {
 	p := seen.Promotion
 	switch {
+	case !p.DeletionTimestamp.IsZero():
+		return &End{Reason: v1alpha1.ReasonCancelled, Type: v1alpha1.AuditCancelled, Message: "deleted before its start; nothing was applied"}
 	case p.Spec.Cancel.Reason != "":
 		return &End{Reason: v1alpha1.ReasonCancelled, Type: v1alpha1.AuditCancelled,
-			Message: "cancelled before its start, nothing was applied: " + p.Spec.Cancel.Reason}
+			Message: "cancelled before its start; nothing was applied: " + p.Spec.Cancel.Reason}
 	case seen.Newer != "":
 		return &End{Reason: v1alpha1.ReasonSuperseded, Type: v1alpha1.AuditSuperseded,
 			Message: fmt.Sprintf("the newer promotion %q to environment %q has started; nothing was applied", seen.Newer, p.Spec.Environment)}
@@ -100,9 +109,11 @@ func invalid(seen Observation) string {
 	spec := seen.Promotion.Spec
 	switch {
 	case spec.Type == v1alpha1.PromotionTypeRollback:
-		return "`spec.type` Rollback is not carried out by this version of Assent: create a promotion of type Promote that names the earlier release"
+		return "`spec.type` \"Rollback\" is not carried out by this version of Assent: create a promotion of type \"Promote\" that names the earlier release"
 	case len(spec.Override.Gates) > 0:
 		return "`spec.override` is not carried out by this version of Assent: create a promotion without it and have it approved"
+	case spec.RequestedBy.Username == "":
+		return "`spec.requestedBy` is empty, so nobody can tell whose approval is the requester's own: the guard was not in place when it was created; create a new promotion"
 	case seen.Release != nil && seen.Environment != nil && seen.Release.Spec.Application != seen.Environment.Spec.Application:
 		return fmt.Sprintf("`spec.release`: release %q is of application %q, and environment %q runs %q: name a release of application %q",
 			spec.Release, seen.Release.Spec.Application, spec.Environment, seen.Environment.Spec.Application, seen.Environment.Spec.Application)
@@ -110,9 +121,9 @@ func invalid(seen Observation) string {
 	return ""
 }
 
-func rejected(seen Observation, approvals approval.Result) Decision {
+func rejected(approvals approval.Result) End {
 	rejection := approvals.Rejections[0]
-	message := fmt.Sprintf("%q rejected it; nothing was applied", rejection.User)
+	message := fmt.Sprintf("rejected by %q; nothing was applied", rejection.User)
 	if rejection.Comment != "" {
 		message += ": " + rejection.Comment
 	}
@@ -141,12 +152,22 @@ func identity(object metav1.Object) v1alpha1.ObjectIdentity {
 	return v1alpha1.ObjectIdentity{Name: object.GetName(), UID: string(object.GetUID())}
 }
 
-// currentPlan is the plan that approvals have to name.
+// currentPlan is the plan that approvals have to name; zero if there is none. If none could be made just now, the one in
+// status is still current as long as it was made from the same inputs: what keeps the deployer from carrying it out does not change it.
 func currentPlan(seen Observation) v1alpha1.Plan {
-	if seen.Planned != nil && seen.Planned.Plan.Digest != "" {
+	stands := seen.Promotion.Status.Plan
+	switch {
+	case seen.Planned == nil || seen.Release == nil || seen.Environment == nil:
+		return stands
+	case seen.Planned.Plan.Digest != "":
 		return seen.Planned.Plan
 	}
-	return seen.Promotion.Status.Plan
+	then, now := stands.Inputs, inputsOf(seen)
+	then.Deployed, now.Deployed = "", "" // the diff depends on it, the digest does not
+	if then != now {
+		return v1alpha1.Plan{}
+	}
+	return stands
 }
 
 // countApprovals of the promotion for the current plan.
@@ -169,8 +190,12 @@ func countApprovals(seen Observation) approval.Result {
 	return approval.Count(question)
 }
 
-// firstSeen is when a decision on this plan was first seen: the time in status if it is there, else now.
+// firstSeen is when a decision on this plan was first seen: the time in status if it is there, else now. Status holds
+// approvals: a rejection that counts ends the promotion at once, so the time of an earlier approval is not its own.
 func firstSeen(seen Observation, entry v1alpha1.Approval) time.Time {
+	if entry.Decision == v1alpha1.DecisionRejected {
+		return seen.Now.Truncate(time.Second)
+	}
 	for _, counted := range seen.Promotion.Status.Approvals.Counted {
 		if counted.User == entry.User && counted.PlanDigest == entry.PlanDigest {
 			return counted.Time.Time

@@ -50,15 +50,15 @@ type Prune struct{}
 
 // Finish a started promotion: put the outcome on record, then say so.
 type Finish struct {
-	// Type of the outcome: Succeeded, Failed or Cancelled.
+	// Type of the outcome: Succeeded, Failed or Cancelled; Rejected or Superseded only if no intent is on record.
 	Type    v1alpha1.AuditType
 	Message string
 }
 
-// Conclude a promotion whose outcome is on record already.
+// Conclude a promotion whose outcome is on record already, by a process that died before it could say so in status.
 type Conclude struct{ Outcome *v1alpha1.AuditRecord }
 
-// End a promotion that has not started.
+// End a promotion that has not started. Its outcome is not on record.
 type End struct {
 	// Reason of the Succeeded condition.
 	Reason  string

@@ -7,19 +7,19 @@
 //	                     Observation
 //	                          │
 //	ended? ───────────────────┼──────────────────────────────► Rest
-//	started? ─────────────────┼──► outcome on record? ───────► Conclude
-//	   │                      │    no intent on record? ─────► Prove, Start again, or Finish(Failed)
+//	outcome on record? ───────┼──────────────────────────────► Conclude
+//	started? ─────────────────┼──► no intent on record? ─────► Prove, Start again, or Finish (nothing was applied)
 //	   │                      │    cancelled, failed, late? ─► Finish
 //	   │                      │    not applied yet? ─────────► Apply
 //	   │                      │    healthy? ─────────────────► Prune, then Finish(Succeeded)
 //	   │                      │    else ─────────────────────► Watch
 //	cancelled, superseded,    │
-//	impossible, rejected? ────┼──────────────────────────────► End (a rejection is proved first)
+//	impossible, rejected? ────┼──────────────────────────────► Prove, then End
 //	no plan for these inputs? ┼──────────────────────────────► MakePlan
 //	a gate is closed? ────────┼──────────────────────────────► Wait, with the blockers
 //	seen in caches only? ─────┼──────────────────────────────► Prove
 //	every gate open, live ────┴──────────────────────────────► Start
 //
-// MakePlan and Prove ask for a closer look and change nothing. A rollout starts only from an observation that was made of
-// live reads from first to last (Live): caches inform, they never decide.
+// MakePlan and Prove ask for a closer look and change nothing. A promotion starts, and ends without a start, only by an
+// observation that was made of live reads from first to last (Live): caches inform, they never decide.
 package promotion

@@ -4,11 +4,14 @@
 package promotion
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
@@ -31,8 +34,8 @@ func gatesBeforePlan(seen Observation) []v1alpha1.Blocker {
 // gatesAfterPlan are the closed gates that a plan is judged by.
 func gatesAfterPlan(seen Observation, approvals approval.Result) []v1alpha1.Blocker {
 	var blockers []v1alpha1.Blocker
-	if seen.Planned != nil && seen.Planned.Unable != "" {
-		blockers = append(blockers, v1alpha1.Blocker{Gate: v1alpha1.GateTarget, Message: seen.Planned.Unable, Clears: seen.Planned.Remedy})
+	if blocker := targetGate(seen); blocker != nil {
+		blockers = append(blockers, *blocker)
 	}
 	if blocker := approvalGate(seen, approvals); blocker != nil {
 		blockers = append(blockers, *blocker)
@@ -81,6 +84,18 @@ func environmentGate(seen Observation) *v1alpha1.Blocker {
 	}
 }
 
+// targetGate is closed when the deployer cannot carry out the plan, or when there is none to carry out.
+func targetGate(seen Observation) *v1alpha1.Blocker {
+	if seen.Planned == nil || (seen.Planned.Plan.Digest != "" && seen.Planned.Unable == "") {
+		return nil
+	}
+	return &v1alpha1.Blocker{
+		Gate:    v1alpha1.GateTarget,
+		Message: clip(cmp.Or(seen.Planned.Unable, "no plan could be made")),
+		Clears:  clip(cmp.Or(seen.Planned.Remedy, "the operator, which tries again every minute")),
+	}
+}
+
 func guardGate(seen Observation) *v1alpha1.Blocker {
 	if len(seen.Guard.Problems) == 0 {
 		return nil
@@ -94,24 +109,40 @@ func guardGate(seen Observation) *v1alpha1.Blocker {
 
 func approvalGate(seen Observation, approvals approval.Result) *v1alpha1.Blocker {
 	switch {
-	case currentPlan(seen).Digest == "" && len(gatesBeforePlan(seen)) > 0:
-		return nil // there is nothing to approve yet
+	case currentPlan(seen).Digest == "":
+		return nil // there is nothing to approve yet, and another gate says why
 	case approvals.Met():
 		return nil
 	}
 	var needs, clears []string
 	for _, missing := range approvals.Missing {
 		needs = append(needs, need(missing))
-		clears = append(clears, who(missing.Rule))
+		if whose := cmp.Or(members(missing.Rule), "anyone"); !slices.Contains(clears, whose) {
+			clears = append(clears, whose)
+		}
 	}
-	message := fmt.Sprintf("needs %s; %s given", strings.Join(needs, " and "), approvals.Status.Summary)
+	message := fmt.Sprintf("needs %s; %s", strings.Join(needs, " and "), given(approvals))
 	for _, ignored := range approvals.Status.Ignored {
-		message += fmt.Sprintf("; %q does not count: %s", ignored.User, ignored.Reason)
+		message += fmt.Sprintf("; not counted: %q %s", ignored.User, ignored.Reason)
 	}
 	return &v1alpha1.Blocker{
 		Gate: v1alpha1.GateApproval, Message: clip(message),
-		Clears: clip(fmt.Sprintf("%s, with the verb `approve` on environment %q", strings.Join(clears, "; "), seen.Promotion.Spec.Environment)),
+		Clears: clip(fmt.Sprintf("%s, with the verb `approve` on environment %q%s",
+			strings.Join(clears, " and "), seen.Promotion.Spec.Environment, exceptRequester(seen))),
 	}
+}
+
+// given says in words how many approvals there are.
+func given(approvals approval.Result) string {
+	return fmt.Sprintf("%d of %d given", ptr.Deref(approvals.Status.Granted, 0), ptr.Deref(approvals.Status.Required, 0))
+}
+
+// exceptRequester says that the requester cannot approve, where that is so.
+func exceptRequester(seen Observation) string {
+	if seen.Environment != nil && seen.Environment.Spec.Approval.SelfApproval == v1alpha1.SelfApprovalAllowed {
+		return ""
+	}
+	return fmt.Sprintf("; not %q, who asked for it", seen.Promotion.Spec.RequestedBy.Username)
 }
 
 // need says in words what a rule lacks.
@@ -125,13 +156,6 @@ func need(missing approval.Missing) string {
 		from = " from " + whose
 	}
 	return fmt.Sprintf("%d more %s%s (rule %q)", missing.Count, noun, from, missing.Rule.Name)
-}
-
-func who(rule v1alpha1.ApprovalRule) string {
-	if whose := members(rule); whose != "" {
-		return whose
-	}
-	return "anyone who may approve"
 }
 
 // members names the users and groups of a rule.
@@ -159,9 +183,11 @@ func quoted(names []string) string {
 	return strings.Join(parts, " or ")
 }
 
-// clip keeps a message within the bounds of the API.
+// clip keeps a message within the bounds of the API. The API server would store invalid UTF-8 as something else, and
+// every comparison with it would find a change.
 func clip(message string) string {
 	const most = 2000
+	message = strings.ToValidUTF8(message, "\uFFFD")
 	if len(message) <= most {
 		return message
 	}

@@ -36,7 +36,8 @@ type Observation struct {
 	Newer string
 	// Planned is the plan that was made just now; nil if none was.
 	Planned *Planned
-	// Rollout is what is known of a started promotion; nil before the start.
+	// Rollout is what is known of a started promotion. Before the start it is nil, or holds nothing but the Outcome that
+	// is on record already; a live observation has looked for it.
 	Rollout *Rollout
 }
 
@@ -62,7 +63,7 @@ type Planned struct {
 type Rollout struct {
 	// Intent on record; nil if none was written.
 	Intent *v1alpha1.AuditRecord
-	// Outcome on record; nil while the rollout runs.
+	// Outcome on record, of any type but Intent; nil while the rollout runs.
 	Outcome *v1alpha1.AuditRecord
 	// Applied says that every object has been applied by this process.
 	Applied bool

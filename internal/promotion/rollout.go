@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
 
@@ -20,13 +22,13 @@ func decideRollout(seen Observation) Decision {
 		rollout = &Rollout{}
 	}
 	switch {
-	case rollout.Outcome != nil:
-		return Conclude{Outcome: rollout.Outcome}
 	case rollout.Intent == nil:
 		return decideUnrecorded(seen)
 	case seen.Promotion.Spec.Cancel.Reason != "":
 		return Finish{Type: v1alpha1.AuditCancelled, Message: fmt.Sprintf("cancelled during its rollout, %s: %s",
 			stoppedAt(rollout.Progress), seen.Promotion.Spec.Cancel.Reason)}
+	case !seen.Promotion.DeletionTimestamp.IsZero():
+		return Finish{Type: v1alpha1.AuditCancelled, Message: "deleted during its rollout, " + stoppedAt(rollout.Progress)}
 	case rollout.Failure != "":
 		return Finish{Type: v1alpha1.AuditFailed, Message: clip(rollout.Failure)}
 	case rollout.Hopeless:
@@ -54,8 +56,14 @@ func decideUnrecorded(seen Observation) Decision {
 	end := func(why string) Decision {
 		return Finish{Type: v1alpha1.AuditFailed, Message: clip("stopped before anything was applied: " + why)}
 	}
-	if stop := endOf(seen); stop != nil {
+	approvals := countApprovals(seen)
+	switch stop := endOf(seen); {
+	case stop != nil && stop.Type != "":
+		return Finish{Type: stop.Type, Message: clip(stop.Message)}
+	case stop != nil:
 		return end(stop.Message)
+	case len(approvals.Rejections) > 0:
+		return Finish{Type: v1alpha1.AuditRejected, Message: clip(rejected(approvals).Message)}
 	}
 	blockers := gatesBeforePlan(seen)
 	if len(blockers) > 0 {
@@ -67,13 +75,13 @@ func decideUnrecorded(seen Observation) Decision {
 	if seen.Planned.Refused != "" {
 		return end(seen.Planned.Refused)
 	}
-	approvals := countApprovals(seen)
+	approvals = countApprovals(seen) // again: they are for the plan that was made just now
 	blockers = gatesAfterPlan(seen, approvals)
 	switch {
 	case len(blockers) == 0:
 		return Start{Approvals: approvals}
-	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue:
-		return Watch{Deadline: max(remaining(seen), time.Second)}
+	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue && remaining(seen) > 0:
+		return Watch{Deadline: remaining(seen)}
 	default:
 		return end(blockers[0].Message)
 	}
@@ -94,7 +102,7 @@ func stoppedAt(progress v1alpha1.RolloutProgress) string {
 	if progress.Total == nil {
 		return "which may have applied some of its objects"
 	}
-	return fmt.Sprintf("with %d of %d objects applied", *progress.Applied, *progress.Total)
+	return fmt.Sprintf("with %d of %d objects applied", ptr.Deref(progress.Applied, 0), *progress.Total)
 }
 
 // unhealthy says in words what keeps a rollout from being healthy.
@@ -103,7 +111,7 @@ func unhealthy(progress v1alpha1.RolloutProgress) string {
 		if progress.Total == nil {
 			return "nothing was applied yet"
 		}
-		return fmt.Sprintf("%d of %d objects are healthy", *progress.Healthy, *progress.Total)
+		return fmt.Sprintf("%d of %d objects are healthy", ptr.Deref(progress.Healthy, 0), *progress.Total)
 	}
 	var parts []string
 	for _, failing := range progress.Failing {

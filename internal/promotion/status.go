@@ -4,7 +4,6 @@
 package promotion
 
 import (
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -35,6 +34,9 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 		if next.Approvals.Status.Summary != "" {
 			status.Approvals = next.Approvals.Status
 		}
+		if next.Reason == v1alpha1.ReasonRejected {
+			setCondition(&status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonRejected, next.Message)
+		}
 		finish(&status, seen, next.Reason, next.Message)
 	}
 	status.ObservedGeneration = seen.Promotion.Generation
@@ -43,9 +45,7 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 
 // waitFor says what keeps the promotion from starting.
 func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
-	if plan := currentPlan(seen); plan.Digest != "" {
-		status.Plan = plan
-	}
+	status.Plan = currentPlan(seen)
 	status.Approvals = wait.Approvals.Status
 	status.Blockers = wait.Blockers
 	reason := waiting(status.Plan.Digest != "", wait)
@@ -125,10 +125,10 @@ func setApproved(status *v1alpha1.PromotionStatus, seen Observation, approvals a
 		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonPlanning, "there is no plan to approve yet")
 	case approvals.Met():
 		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.ReasonRulesMet,
-			fmt.Sprintf("every approval rule is met; %s given", approvals.Status.Summary))
+			"every approval rule is met; "+given(approvals))
 	default:
 		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonRulesNotMet,
-			fmt.Sprintf("%s given", approvals.Status.Summary))
+			given(approvals))
 	}
 }
 
