@@ -1,0 +1,119 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/assent-dev/assent/internal/source"
+)
+
+// kustomizeRuns lets one kustomization run at a time: kustomize keeps the schema that it builds with in variables of its package.
+var kustomizeRuns sync.Mutex
+
+// kustomizationIn returns the kustomization file of a folder, or "" where there is none.
+func kustomizationIn(tree source.Tree, folder string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if _, found := tree[path.Join(folder, name)]; found {
+			return path.Join(folder, name)
+		}
+	}
+	return ""
+}
+
+func isKustomization(name string) bool {
+	for _, known := range konfig.RecognizedKustomizationFileNames() {
+		if name == known {
+			return true
+		}
+	}
+	return false
+}
+
+// kustomize builds the kustomization in a folder, after it has made sure that the build stays inside of the tree.
+func kustomize(tree source.Tree, folder string) ([]located, error) {
+	walk := kustomizationWalk{tree: tree}
+	if err := walk.visit(folder, types.KustomizationKind, nil); err != nil {
+		return nil, err
+	}
+	file := kustomizationIn(tree, folder)
+	built, err := build(tree, folder)
+	if err != nil {
+		return nil, &Error{File: file, Message: fmt.Sprintf("kustomize cannot build it (%s): correct it, `kustomize build` shows the same", buildMessage(err))}
+	}
+	return decodeBuilt(file, built)
+}
+
+// build runs kustomize on a copy of the tree in memory.
+func build(tree source.Tree, folder string) (built resmap.ResMap, err error) {
+	files := filesys.MakeFsInMemory()
+	for _, name := range tree.Paths() {
+		if err := files.WriteFile("/"+name, tree[name]); err != nil {
+			return nil, err
+		}
+	}
+	kustomizeRuns.Lock()
+	defer kustomizeRuns.Unlock()
+	// A mistake in somebody's manifests that kustomize does not expect must not take the operator down.
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("kustomize broke off: %v", broken)
+		}
+	}()
+	options := krusty.MakeDefaultOptions()
+	options.LoadRestrictions = types.LoadRestrictionsRootOnly
+	options.PluginConfig = types.DisabledPluginConfig()
+	return krusty.MakeKustomizer(options).Run(files, path.Join("/", folder))
+}
+
+// buildMessage keeps the end of a long message: kustomize puts the cause last.
+func buildMessage(err error) string {
+	message := strings.Join(strings.Fields(strings.ToValidUTF8(err.Error(), "?")), " ")
+	if runes := []rune(message); len(runes) > maxShown {
+		return "…" + string(runes[len(runes)-maxShown:])
+	}
+	return message
+}
+
+// decodeBuilt reads what kustomize has made as it would be read from its output, so that the two ways of rendering agree.
+func decodeBuilt(file string, built resmap.ResMap) ([]located, error) {
+	if built.Size() > MaxObjects {
+		return nil, tooManyObjects(file)
+	}
+	found := make([]located, 0, built.Size())
+	for _, resource := range built.Resources() {
+		content, err := resource.AsYAML()
+		if err != nil {
+			return nil, &Error{File: file, Message: fmt.Sprintf("kustomize made an object that cannot be read (%s): correct it", buildMessage(err))}
+		}
+		value, err := document{place: place{file: file}, content: content}.decode()
+		if err != nil {
+			return nil, withoutLine(err)
+		}
+		fields, isMap := value.(map[string]any)
+		if !isMap {
+			return nil, &Error{File: file, Message: "kustomize made something that is no object: correct it"}
+		}
+		found = append(found, located{place: place{file: file}, object: &unstructured.Unstructured{Object: fields}})
+	}
+	return found, nil
+}
+
+// withoutLine takes away a line that is one of kustomize's output, which nobody has.
+func withoutLine(err error) error {
+	if located, ok := err.(*Error); ok { //nolint:errorlint // it is made here and never wrapped
+		located.Line = 0
+	}
+	return err
+}

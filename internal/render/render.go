@@ -1,0 +1,228 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package render turns the tree of a source into the objects that a plan would apply.
+//
+//	Tree, path ──> a YAML file                      ──┐
+//	               a folder with a kustomization    ──┼──> documents ──> objects ──> images, labels
+//	               a folder of YAML files, by path  ──┘                 (checked)
+//
+// The same input gives the same objects in the same order. Rendering reads nothing but the tree: no network, no program, no plugin, no
+// remote base, no chart, no environment variable, no file of the machine. What it may cost is bounded, and whatever is wrong with
+// the input is an [*Error] that says where and what to do.
+//
+// Namespaces are left as they are: which kinds have one is known to whoever can ask the API server.
+package render
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/source"
+)
+
+// Bounds of a rendering.
+const (
+	// MaxObjects of one source.
+	MaxObjects = 1000
+	// MaxObjectBytes of one object as JSON. The API server's store takes not much more.
+	MaxObjectBytes = 1 << 20
+	// MaxTotalBytes of all objects as JSON.
+	MaxTotalBytes = 32 << 20
+	// MaxDepth of nesting in one object.
+	MaxDepth = 64
+	// MaxNodes of one YAML document after its aliases are followed.
+	MaxNodes = 500_000
+)
+
+// Options say what to render of a tree and what to add to it.
+type Options struct {
+	// Path inside the tree: a YAML file, a folder with a kustomization file, or a folder of YAML files. Empty means the whole tree.
+	Path string
+	// Labels are added to each object's metadata.labels, and nowhere else: not to selectors and not to pod templates.
+	Labels map[string]string
+	// Images are pinned in the objects' pod templates. Each must match at least one image.
+	Images []v1alpha1.ReleaseImage
+}
+
+// Error is a mistake in the input. Trying again does not help.
+type Error struct {
+	// File of the tree, or the folder of the kustomization.
+	File string
+	// Line in the file, from 1; 0 where it is not known.
+	Line int
+	// Document in the file, from 1; 0 where there is only one or it is not known.
+	Document int
+	// Object is the kind and name, such as: Deployment "web".
+	Object string
+	// Message says what is wrong and what to change.
+	Message string
+}
+
+// Error names the place and says what is wrong there.
+func (e *Error) Error() string {
+	var where []string
+	if e.File != "" {
+		where = append(where, fmt.Sprintf("file %q", e.File))
+	}
+	if e.Document > 0 {
+		where = append(where, fmt.Sprintf("document %d", e.Document))
+	}
+	if e.Line > 0 {
+		where = append(where, fmt.Sprintf("line %d", e.Line))
+	}
+	if e.Object != "" {
+		where = append(where, e.Object)
+	}
+	if len(where) == 0 {
+		return e.Message
+	}
+	return strings.Join(where, ", ") + ": " + e.Message
+}
+
+// place is where an object was found.
+type place struct {
+	file     string
+	document int
+	line     int
+}
+
+func (p place) String() string {
+	if p.line == 0 {
+		return fmt.Sprintf("%q", p.file)
+	}
+	return fmt.Sprintf("%q line %d", p.file, p.line)
+}
+
+func (p place) errorf(format string, args ...any) *Error {
+	return &Error{File: p.file, Document: p.document, Line: p.line, Message: fmt.Sprintf(format, args...)}
+}
+
+// located is an object and where it came from.
+type located struct {
+	place  place
+	object *unstructured.Unstructured
+}
+
+func (l located) errorf(format string, args ...any) *Error {
+	err := l.place.errorf(format, args...)
+	err.Object = describe(l.object)
+	return err
+}
+
+// describe names an object for people. What has no kind or name yet is left out.
+func describe(object *unstructured.Unstructured) string {
+	kind, name := object.GetKind(), object.GetName()
+	switch {
+	case kind == "":
+		return ""
+	case name == "":
+		return kind
+	}
+	return fmt.Sprintf("%s %q", kind, name)
+}
+
+// Render returns the objects of a tree. Every error is an [*Error].
+func Render(tree source.Tree, options Options) ([]*unstructured.Unstructured, error) {
+	found, err := collect(tree, options.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAll(found, options.Path); err != nil {
+		return nil, err
+	}
+	objects := make([]*unstructured.Unstructured, 0, len(found))
+	for _, one := range found {
+		objects = append(objects, one.object)
+	}
+	if err := pinImages(objects, options.Images); err != nil {
+		return nil, err
+	}
+	addLabels(objects, options.Labels)
+	return objects, nil
+}
+
+func collect(tree source.Tree, wanted string) ([]located, error) {
+	root, err := cleanPath(wanted)
+	if err != nil {
+		return nil, err
+	}
+	if content, isFile := tree[root]; isFile {
+		if isKustomization(path.Base(root)) {
+			return nil, &Error{File: root, Message: "`path` names a kustomization file: name its folder instead"}
+		}
+		return parseFile(root, content)
+	}
+	if !tree.HasFolder(root) {
+		return nil, &Error{Message: fmt.Sprintf("`path` %q is not in the source, which has %s: name one of them", wanted, topLevel(tree))}
+	}
+	if kustomizationIn(tree, root) != "" {
+		return kustomize(tree, root)
+	}
+	return parseFolder(tree, root)
+}
+
+// cleanPath returns the path as a tree has it. A path out of the tree is refused here too, whatever the API has checked before.
+func cleanPath(wanted string) (string, error) {
+	if path.IsAbs(wanted) {
+		return "", &Error{Message: fmt.Sprintf("`path` %q must be relative to the source's root", wanted)}
+	}
+	clean := path.Clean(wanted)
+	if clean == ".." || strings.HasPrefix(clean, "../") {
+		return "", &Error{Message: fmt.Sprintf("`path` %q must stay inside the source", wanted)}
+	}
+	return clean, nil
+}
+
+const shownNames = 10
+
+// topLevel lists what is at the root of a tree.
+func topLevel(tree source.Tree) string {
+	var names []string
+	for _, name := range tree.Paths() {
+		first, rest, isFolder := strings.Cut(name, "/")
+		if isFolder && rest != "" {
+			first += "/"
+		}
+		if len(names) == 0 || names[len(names)-1] != first {
+			names = append(names, first)
+		}
+	}
+	return quotedList(names)
+}
+
+// quotedList shows the first few of many names.
+func quotedList(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	quoted := make([]string, 0, shownNames+1)
+	for i, name := range names {
+		if i == shownNames {
+			quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-shownNames))
+			break
+		}
+		quoted = append(quoted, fmt.Sprintf("%q", name))
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func addLabels(objects []*unstructured.Unstructured, labels map[string]string) {
+	if len(labels) == 0 {
+		return
+	}
+	for _, object := range objects {
+		merged := object.GetLabels()
+		if merged == nil {
+			merged = make(map[string]string, len(labels))
+		}
+		for key, value := range labels {
+			merged[key] = value
+		}
+		object.SetLabels(merged)
+	}
+}

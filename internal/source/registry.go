@@ -1,0 +1,109 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+	"oras.land/oras-go/v2/registry/remote/retry"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// maxRetries of one request. With the caller's own backoff on top, more would be a storm when a registry is down.
+const maxRetries = 2
+
+// newHTTPClient makes the one HTTP client. It reads no proxy from the environment: the operator talks to the registry that the Release
+// names, and to nobody in between.
+func newHTTPClient(roots *x509.CertPool) *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	transport := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConns:           16,
+		IdleConnTimeout:        time.Minute,
+		ForceAttemptHTTP2:      true,
+	}
+	policy := &retry.GenericPolicy{
+		Retryable: retry.DefaultPredicate,
+		Backoff:   retry.DefaultBackoff,
+		MinWait:   100 * time.Millisecond,
+		MaxWait:   3 * time.Second,
+		MaxRetry:  maxRetries,
+	}
+	return &http.Client{Transport: &retry.Transport{Base: transport, Policy: func() retry.Policy { return policy }}}
+}
+
+// newRegistryClient authenticates to one registry. Its tokens are forgotten with it, so that one project's never serve another.
+func newRegistryClient(client *http.Client, reference registry.Reference, credentials Credentials) *auth.Client {
+	login := credentials.forRepository(reference.Registry, reference.Repository)
+	return &auth.Client{
+		Client:     client,
+		Header:     http.Header{"User-Agent": {"assent"}},
+		Credential: auth.StaticCredential(reference.Host(), login),
+		Cache:      auth.NewSingleContextCache(),
+	}
+}
+
+// explain turns what went wrong between here and the registry into what to do about it.
+func (a *artifact) explain(err error, field, what string) *Error {
+	failed := func(field, message string) *Error {
+		return &Error{Reason: v1alpha1.ReasonFetchFailed, Field: field, Message: message, Err: err}
+	}
+	host := a.repository.Reference.Registry
+	var response *errcode.ErrorResponse
+	switch {
+	case errors.Is(err, errdef.ErrNotFound):
+		return failed(field, what+" does not exist in \""+a.source.URL+"\": push it, or create a new Release with what exists; it is tried again")
+	case errors.As(err, &response) && (response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden):
+		return failed(fieldOCISecret, "registry \""+host+"\" refused to let "+what+" be read ("+http.StatusText(response.StatusCode)+
+			"): name a Secret of type \"kubernetes.io/dockerconfigjson\" with credentials that may pull; it is tried again")
+	case errors.Is(err, context.DeadlineExceeded):
+		return failed(field, "registry \""+host+"\" did not answer in time for "+what+"; it is tried again")
+	case errors.Is(err, context.Canceled):
+		return failed(field, "fetching "+what+" was interrupted; it is tried again")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return failed(field, "registry \""+host+"\" broke off in the middle of "+what+"; it is tried again")
+	case isTLSError(err):
+		return failed(fieldOCIURL, "registry \""+host+"\" could not be trusted or does not speak TLS ("+reason(err)+
+			"): give it a certificate the operator trusts; for a registry on plain HTTP begin the URL with \"oci+http://\"")
+	}
+	return failed(fieldOCIURL, "registry \""+host+"\" could not deliver "+what+" ("+reason(err)+"): check that it is up and reachable; it is tried again")
+}
+
+func isTLSError(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return errors.As(err, &verification) || errors.As(err, &record) ||
+		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// reason is the cause in short. It leaves out URLs: after a redirect they may be signed.
+func reason(err error) string {
+	var response *errcode.ErrorResponse
+	if errors.As(err, &response) {
+		return "status " + http.StatusText(response.StatusCode)
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return foreign(failed.Err.Error())
+	}
+	return foreign(err.Error())
+}
