@@ -1,0 +1,155 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package health
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// rollout is what is known about the objects of one promotion.
+type rollout struct {
+	promotion types.NamespacedName
+	expected  []Expected
+	// objects in the order of expected.
+	objects []*trackedObject
+	// watches that it holds, each once.
+	watches []watchKey
+	// notified is set from a notification to the next report.
+	notified bool
+}
+
+// trackedObject is one object of a rollout.
+type trackedObject struct {
+	Expected
+	// watch that brings the object; nil for kinds that are healthy once applied.
+	watch *sharedWatch
+	// pods and replicaSets bring what the object consists of; nil for other kinds than workloads.
+	pods, replicaSets *sharedWatch
+	// inherited is the failure that the object showed when it was first seen: it may be that of an earlier rollout.
+	inherited string
+	observed  bool
+	health    objectHealth
+}
+
+// newRollout takes the watches that the objects need.
+func (t *Tracker) newRollout(promotion types.NamespacedName, expected []Expected, reader dynamic.Interface) (*rollout, error) {
+	next := &rollout{promotion: promotion, expected: expected}
+	for _, object := range expected {
+		tracked := &trackedObject{Expected: object, health: objectHealth{status: healthy}}
+		next.objects = append(next.objects, tracked)
+		if err := t.watchFor(next, tracked, reader); err != nil {
+			t.release(next)
+			return nil, fmt.Errorf("watch %s %q: %w", object.Ref.Kind, object.Ref.Name, err)
+		}
+	}
+	for _, tracked := range next.objects {
+		tracked.observe()
+	}
+	return next, nil
+}
+
+func (t *Tracker) watchFor(next *rollout, tracked *trackedObject, reader dynamic.Interface) error {
+	wants := watchOf(tracked.Kind)
+	if wants == noWatch {
+		return nil
+	}
+	mapping, err := t.mapper.RESTMapping(tracked.Kind.GroupKind(), tracked.Kind.Version)
+	if err != nil {
+		return err
+	}
+	key := watchKey{resource: mapping.Resource, namespace: tracked.Ref.Namespace}
+	client := t.operator
+	if wants == deployersWatch {
+		// What one deployer may see is nothing to another.
+		key.promotion, client = next.promotion, reader
+		if tracked.Ref.Namespace == "" {
+			// A right to one object by its name is enough to watch that object.
+			key.name = tracked.Ref.Name
+		}
+	}
+	tracked.watch = t.acquire(next, key, client)
+	if hasPods(tracked.Kind) {
+		tracked.pods = t.acquire(next, watchKey{resource: podResource, namespace: tracked.Ref.Namespace}, t.operator)
+	}
+	if hasReplicaSets(tracked.Kind) {
+		tracked.replicaSets = t.acquire(next, watchKey{resource: replicaSetResource, namespace: tracked.Ref.Namespace}, t.operator)
+	}
+	return nil
+}
+
+func (r *rollout) report() Report {
+	report := Report{Total: len(r.objects)}
+	for _, object := range r.objects {
+		switch object.health.status {
+		case healthy:
+			report.Healthy++
+			continue
+		case failed:
+			report.Failed = true
+		case waiting:
+		}
+		report.Failing = append(report.Failing, v1alpha1.FailingObject{ObjectReference: object.Ref, Message: bounded(object.health.message)})
+	}
+	return report
+}
+
+// observe judges the object again and tells whether its health has changed.
+func (o *trackedObject) observe() bool {
+	if o.watch == nil {
+		return false
+	}
+	before := o.health
+	o.health = o.judge()
+	return o.health != before
+}
+
+func (o *trackedObject) judge() objectHealth {
+	live, seen := o.watch.get(o.Ref)
+	if !seen {
+		return o.judgeMissing()
+	}
+	switch {
+	case live.GetUID() != o.UID && o.observed:
+		return objectHealth{waiting, "was replaced by somebody else after it was applied: promote again to apply it once more"}
+	case live.GetUID() != o.UID, live.GetGeneration() < o.Generation:
+		return objectHealth{waiting, "waiting to see the object as it was applied"}
+	}
+	now := o.describe(live)
+	if !o.observed {
+		o.observed = true
+		if now.status == failed && mayRecover(o.Kind) {
+			o.inherited = failureMark(live)
+		}
+	}
+	if now.status == failed && o.inherited != "" && failureMark(live) == o.inherited {
+		now.status = waiting
+	}
+	return now
+}
+
+func (o *trackedObject) judgeMissing() objectHealth {
+	if err := o.watch.failure(); err != nil {
+		return objectHealth{waiting, o.watch.explain(o.Kind, err)}
+	}
+	if o.observed {
+		return objectHealth{waiting, "was deleted by somebody else after it was applied: promote again to apply it once more"}
+	}
+	return objectHealth{waiting, "waiting to see the object as it was applied"}
+}
+
+// describe judges the live object and adds what its pods say.
+func (o *trackedObject) describe(live *unstructured.Unstructured) objectHealth {
+	now := compute(live)
+	if now.status == healthy {
+		return now
+	}
+	now.message = withDetails(now.message, o.details(live))
+	return now
+}

@@ -1,0 +1,109 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"sigs.k8s.io/yaml"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// MaxDiffBytes is how long a diff may be: it is kept in a Promotion's status.
+const MaxDiffBytes = 128 << 10
+
+const cutLine = "... the diff is longer than 128 KiB and is cut here; `status.plan.changes` lists what changes\n"
+
+// nothing stands for the side that an object does not have, as in patches.
+const nothing = "/dev/null"
+
+// Diff shows what the pairs would change: a unified diff of YAML, without what the API server writes and with the values of Secrets
+// masked. It is at most MaxDiffBytes long; what is longer is cut at a line, and the last line says so.
+func Diff(pairs []Pair) string {
+	var text strings.Builder
+	for _, pair := range pairs {
+		if pair.Unchanged() {
+			continue
+		}
+		text.WriteString(visible(pairDiff(pair)))
+		if text.Len() > MaxDiffBytes {
+			return cut(text.String())
+		}
+	}
+	return text.String()
+}
+
+func cut(text string) string {
+	kept := text[:MaxDiffBytes-len(cutLine)]
+	return kept[:strings.LastIndexByte(kept, '\n')+1] + cutLine
+}
+
+func pairDiff(pair Pair) string {
+	before, after := masked(pair)
+	oldName, newName := "live/"+path(pair.Ref), "plan/"+path(pair.Ref)
+	if before == nil {
+		oldName = nothing
+	}
+	if after == nil {
+		newName = nothing
+	}
+	text := diff.Diff(oldName, asYAML(before), newName, asYAML(after))
+	// The library's first line repeats the two names that follow.
+	if _, rest, found := bytes.Cut(text, []byte("\n")); found {
+		text = rest
+	}
+	return string(text)
+}
+
+// path is the object's name in the diff's header.
+func path(ref v1alpha1.ObjectReference) string {
+	kind := ref.Kind
+	if ref.Group != "" {
+		kind += "." + ref.Group
+	}
+	if ref.Namespace == "" {
+		return kind + "/" + ref.Name
+	}
+	return kind + "/" + ref.Namespace + "/" + ref.Name
+}
+
+func asYAML(content map[string]any) []byte {
+	if content == nil {
+		return nil
+	}
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		// Content that came from YAML or JSON always goes back; if it ever does not, people must see that they do not see it.
+		return fmt.Appendf(nil, "# not shown: %v\n", err)
+	}
+	return text
+}
+
+// visible spells out the characters that reorder or hide text on a screen, so that a diff reads the way it is applied.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, deceiving) {
+		return text
+	}
+	var out strings.Builder
+	for _, r := range text {
+		if deceiving(r) {
+			fmt.Fprintf(&out, "\\u%04x", r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+func deceiving(r rune) bool {
+	switch {
+	case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x2069, r == 0xfeff:
+		return true
+	}
+	return r < ' ' && r != '\n' && r != '\t'
+}

@@ -1,0 +1,97 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gowebpki/jcs"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// RenderedDigest is the SHA-256 digest over the canonical JSON (RFC 8785) of the objects, in their order.
+// It fails for a number that canonical JSON cannot tell from its neighbour; Place refuses such objects with a better message.
+func RenderedDigest(objects []*unstructured.Unstructured) (v1alpha1.Digest, error) {
+	content := make([]map[string]any, 0, len(objects))
+	for _, object := range objects {
+		if field := inexactNumber(object.Object, ""); field != "" {
+			return "", fmt.Errorf("digest of %s: the number in `%s` is not exact in JSON", Describe(Reference(object)), field)
+		}
+		content = append(content, object.Object)
+	}
+	return canonicalDigest(content)
+}
+
+// Digest is what an approval names: SHA-256 over the canonical JSON of the Promotion's UID, the plan's inputs and the digest of the
+// rendered objects. What is deployed now is left out of it, so that an approval of what would run stands when something else ran meanwhile.
+func Digest(promotionUID types.UID, inputs v1alpha1.PlanInputs, rendered v1alpha1.Digest) (v1alpha1.Digest, error) {
+	inputs.Deployed = ""
+	return canonicalDigest(struct {
+		PromotionUID   types.UID           `json:"promotionUID"`
+		Inputs         v1alpha1.PlanInputs `json:"inputs"`
+		RenderedDigest v1alpha1.Digest     `json:"renderedDigest"`
+	}{promotionUID, inputs, rendered})
+}
+
+// EnvironmentDigest is the digest of an Environment's rules: its whole spec.
+func EnvironmentDigest(spec v1alpha1.EnvironmentSpec) (v1alpha1.Digest, error) {
+	return canonicalDigest(spec)
+}
+
+func canonicalDigest(value any) (v1alpha1.Digest, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("encode as JSON: %w", err)
+	}
+	canonical, err := jcs.Transform(plain)
+	if err != nil {
+		return "", fmt.Errorf("bring into canonical JSON: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	return v1alpha1.Digest("sha256:" + hex.EncodeToString(sum[:])), nil
+}
+
+// maxExactInteger is the largest integer that RFC 8785, whose numbers are IEEE 754 doubles, keeps apart from its neighbours.
+// Two objects that differ beyond it would share a digest, and one approval would cover both.
+const maxExactInteger = 1<<53 - 1
+
+// inexactNumber returns the path of the first integer beyond what canonical JSON keeps apart, or "".
+func inexactNumber(value any, path string) string {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			if found := inexactNumber(v[key], joinPath(path, key)); found != "" {
+				return found
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if found := inexactNumber(item, fmt.Sprintf("%s[%d]", path, i)); found != "" {
+				return found
+			}
+		}
+	case int64:
+		if v > maxExactInteger || v < -maxExactInteger {
+			return path
+		}
+	case float64:
+		if v > maxExactInteger || v < -maxExactInteger {
+			return path
+		}
+	}
+	return ""
+}
+
+func joinPath(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
