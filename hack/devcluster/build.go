@@ -72,7 +72,9 @@ func build(ctx context.Context, out io.Writer) (binaries, error) {
 	// Left by builds that were killed; nobody else builds while this holds the lock.
 	abandoned, _ := filepath.Glob(filepath.Join(cache, "building-*"))
 	for _, folder := range abandoned {
-		os.RemoveAll(folder)
+		if err := os.RemoveAll(folder); err != nil {
+			return "", fmt.Errorf("removing an abandoned build: %w", err)
+		}
 	}
 	return built, buildInto(ctx, out, source, built)
 }
@@ -83,7 +85,7 @@ func buildInto(ctx context.Context, out io.Writer, source string, built binaries
 	if err != nil {
 		return fmt.Errorf("creating a folder to build in: %w", err)
 	}
-	defer os.RemoveAll(unfinished)
+	defer func() { _ = os.RemoveAll(unfinished) }() // if it stays, the next build removes it
 	fmt.Fprintf(out, "Building %s.\nThe first time takes about 12 minutes on two cores; the result is kept in %s.\n", filepath.Base(string(built)), built)
 	controlplane, kwok := filepath.Join(source, "controlplane"), filepath.Join(source, "kwok")
 	version, err := moduleVersion(controlplane, kubernetesModule)
@@ -98,9 +100,6 @@ func buildInto(ctx context.Context, out io.Writer, source string, built binaries
 		return err
 	}
 	if err := copyStages(ctx, kwok, next.stages()); err != nil {
-		return err
-	}
-	if err := os.Chmod(unfinished, 0o755); err != nil {
 		return err
 	}
 	return os.Rename(unfinished, string(built))
@@ -119,7 +118,7 @@ func copyStages(ctx context.Context, module, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(to, 0o755); err != nil {
+	if err := os.Mkdir(to, 0o750); err != nil {
 		return err
 	}
 	for _, file := range stageFiles() {
@@ -127,7 +126,8 @@ func copyStages(ctx context.Context, module, to string) error {
 		if err != nil {
 			return fmt.Errorf("copying kwok's stages: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), content, 0o644); err != nil {
+		//nolint:gosec // the names are stageFiles, the folder is one of this program's own
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), content, 0o600); err != nil {
 			return fmt.Errorf("copying kwok's stages: %w", err)
 		}
 	}

@@ -86,7 +86,7 @@ func appendTo(t *testing.T, path, content string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := file.WriteString(content); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ type keyPair struct {
 
 // write stores the pair as name.crt and name.key in dir.
 func (p keyPair) write(dir, name string) error {
-	if err := os.WriteFile(filepath.Join(dir, name+".crt"), p.certificate, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".crt"), p.certificate, 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, name+".key"), p.key, 0o600)

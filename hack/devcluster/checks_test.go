@@ -72,7 +72,9 @@ func checkAuditLog(t *testing.T, c *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
 	lease(t, c, "assent-system", "of-the-operator")
 	lease(t, c, "kube-system", "of-the-control-plane")
 	sample(t, c, "written-to-our-group")

@@ -55,7 +55,7 @@ func (c *client) do(ctx context.Context, method, path, body string, result any) 
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err

@@ -47,7 +47,12 @@ func (c *cluster) run(ctx context.Context) error {
 		return errors.New("the cluster runs already: stop it with `down` to run it here")
 	}
 	c.say("Press Ctrl-C to stop the cluster.")
-	<-started.watch.Done()
+	var failure error
+	select {
+	case <-ctx.Done():
+	case end := <-started.ends:
+		failure = started.explain(end)
+	}
 	// Taken also to let a `down` finish that was called elsewhere, and is why the components end.
 	release, err := c.lock(context.WithoutCancel(ctx))
 	if err != nil {
@@ -59,11 +64,7 @@ func (c *cluster) run(ctx context.Context) error {
 		return nil
 	}
 	c.say("Stopping the cluster.")
-	failure := started.explain(context.Cause(started.watch))
-	if ctx.Err() != nil {
-		failure = nil
-	}
-	return errors.Join(failure, started.stop(), c.dir.removeData())
+	return errors.Join(failure, started.stop(ctx), c.dir.removeData())
 }
 
 // down stops the cluster, whatever is left of it, and removes its data.
@@ -81,7 +82,7 @@ func (c *cluster) down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.discard(processes); err != nil {
+	if err := c.discard(ctx, processes); err != nil {
 		return err
 	}
 	if len(processes) == 0 {
@@ -114,7 +115,7 @@ func (c *cluster) ensure(ctx context.Context) (*launch, error) {
 	if len(processes) > 0 {
 		c.say("What runs of the cluster in %s is not complete; starting anew.", c.dir)
 	}
-	if err := c.discard(processes); err != nil {
+	if err := c.discard(ctx, processes); err != nil {
 		return nil, err
 	}
 	first, err := chooseAddresses()
@@ -159,15 +160,15 @@ func (c *cluster) startAt(ctx context.Context, programs binaries, at addresses) 
 	if err := configure(c.dir, at, programs); err != nil {
 		return nil, errors.Join(err, c.dir.removeData())
 	}
-	started := newLaunch(ctx, c.dir)
-	if err := c.startComponents(started, at); err != nil {
-		return nil, errors.Join(err, started.stop(), c.dir.removeData())
+	started := newLaunch(c.dir)
+	if err := c.startComponents(ctx, started, at); err != nil {
+		return nil, errors.Join(err, started.stop(ctx), c.dir.removeData())
 	}
 	return started, nil
 }
 
 // startComponents starts each component as soon as what it needs is there.
-func (c *cluster) startComponents(l *launch, at addresses) error {
+func (c *cluster) startComponents(ctx context.Context, l *launch, at addresses) error {
 	api, err := newClient(c.dir, at.apiServer())
 	if err != nil {
 		return err
@@ -176,33 +177,33 @@ func (c *cluster) startComponents(l *launch, at addresses) error {
 	if err := errors.Join(l.start(etcd(c.dir, at)), l.start(apiServer(c.dir, at))); err != nil {
 		return err
 	}
-	if err := l.await("the API server", startPatience, api.ready); err != nil {
+	if err := l.await(ctx, "the API server", startPatience, api.ready); err != nil {
 		return err
 	}
 	c.say("Starting the controllers, the scheduler and kwok; waiting for nodes and service accounts.")
 	if err := errors.Join(l.start(controllerManager(c.dir)), l.start(scheduler(c.dir)), l.start(kwok(c.dir))); err != nil {
 		return err
 	}
-	if err := api.createNodes(l.watch); err != nil {
+	if err := api.createNodes(ctx); err != nil {
 		return err
 	}
-	if err := l.await("the nodes", startPatience, api.nodesReady); err != nil {
+	if err := l.await(ctx, "the nodes", startPatience, api.nodesReady); err != nil {
 		return err
 	}
-	if err := l.await("the service account of the namespace `default`", startPatience, api.serviceAccountReady); err != nil {
+	if err := l.await(ctx, "the service account of the namespace `default`", startPatience, api.serviceAccountReady); err != nil {
 		return err
 	}
-	return os.WriteFile(c.dir.ready(), nil, 0o644)
+	return os.WriteFile(c.dir.ready(), nil, 0o600)
 }
 
 // discard ends the processes and removes the data of a cluster.
-func (c *cluster) discard(processes []process) error {
-	return errors.Join(stop(processes, grace), c.dir.removeData())
+func (c *cluster) discard(ctx context.Context, processes []process) error {
+	return errors.Join(stop(ctx, processes, grace), c.dir.removeData())
 }
 
 // lock keeps two calls for the same cluster apart.
 func (c *cluster) lock(ctx context.Context) (release func(), err error) {
-	if err := os.MkdirAll(string(c.dir), 0o755); err != nil {
+	if err := os.MkdirAll(string(c.dir), 0o750); err != nil {
 		return nil, fmt.Errorf("creating the cluster's directory: %w", err)
 	}
 	return lock(ctx, c.dir.lock(), func() {

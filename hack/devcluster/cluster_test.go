@@ -66,7 +66,7 @@ func TestClusterThatHasLostAComponentIsStartedAnew(t *testing.T) {
 	if err := before[0].signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !ended(before[0], time.Minute) {
+	if !ended(t.Context(), before[0], time.Minute) {
 		t.Fatal("etcd does not end")
 	}
 	launcher(t, c, "up")
@@ -126,7 +126,9 @@ func TestClusterInTheForegroundEndsCleanlyWhenNobodyReadsItsOutput(t *testing.T)
 	c := testCluster(t)
 	run, output := runInForeground(t, c)
 	processes := mustProcesses(t, c)
-	output.Close()
+	if err := output.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := run.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,7 @@ func TestClusterStartsWithOtherPortsWhenOneIsTaken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer listener.Close()
+			defer func() { _ = listener.Close() }()
 			taken, free := mustAddresses(t), mustAddresses(t)
 			take(&taken, listener.Addr().(*net.TCPAddr).Port)
 			c := testCluster(t)

@@ -39,9 +39,7 @@ func configure(d directory, a addresses, b binaries) error {
 	for _, step := range []func() error{
 		func() error { return writePKI(d, ca) },
 		func() error { return writeKubeconfigs(d, a.apiServer(), ca) },
-		func() error { return os.WriteFile(d.auditPolicy(), []byte(auditPolicy), 0o644) },
-		// The API server would create it readable for nobody else, and only with the first request.
-		func() error { return os.WriteFile(d.auditLog(), nil, 0o644) },
+		func() error { return os.WriteFile(d.auditPolicy(), []byte(auditPolicy), 0o600) },
 		func() error { return writeKwokConfig(d.kwokConfig(), b) },
 		func() error { return linkBinaries(d, b) },
 	} {
@@ -104,7 +102,8 @@ func writeKwokConfig(path string, b binaries) error {
 		}
 		stages = append(stages, string(content))
 	}
-	return os.WriteFile(path, []byte(strings.Join(stages, "\n---\n")), 0o644)
+	//nolint:gosec // the path is one of this program's own, below the directory that the user names
+	return os.WriteFile(path, []byte(strings.Join(stages, "\n---\n")), 0o600)
 }
 
 // linkBinaries makes each program available by its own name, by which the control plane's binary knows what to be.

@@ -7,8 +7,8 @@ DEVCLUSTER ?= $(CURDIR)/.devcluster
 cluster-build: ## Build the local cluster's binaries, once; takes about 12 minutes the first time
 	cd hack/devcluster && CGO_ENABLED=0 go run . build
 
-cluster-up: ## Start the local cluster in $(DEVCLUSTER) and wait until it is ready
+cluster-up: ## Start the local cluster in .devcluster (or DEVCLUSTER=DIR) and wait until it is ready
 	cd hack/devcluster && CGO_ENABLED=0 go run . up --dir "$(abspath $(DEVCLUSTER))"
 
-cluster-down: ## Stop the local cluster in $(DEVCLUSTER) and remove its data
+cluster-down: ## Stop the local cluster in .devcluster (or DEVCLUSTER=DIR) and remove its data
 	cd hack/devcluster && CGO_ENABLED=0 go run . down --dir "$(abspath $(DEVCLUSTER))"

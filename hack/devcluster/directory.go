@@ -39,7 +39,7 @@ func (d directory) componentKubeconfig(name string) string {
 // create makes the folders of a new cluster.
 func (d directory) create() error {
 	for _, folder := range []string{"users", "pki", "bin", "logs", "config"} {
-		if err := os.MkdirAll(d.path(folder), 0o755); err != nil {
+		if err := os.MkdirAll(d.path(folder), 0o750); err != nil {
 			return fmt.Errorf("creating the cluster's directory: %w", err)
 		}
 	}

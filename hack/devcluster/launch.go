@@ -17,6 +17,9 @@ import (
 // grace is how long a component may take to end by itself. Nothing is lost if it is killed.
 const grace = 2 * time.Second
 
+// maxComponents is how many components a launch can start without anybody looking at those that have ended.
+const maxComponents = 16
+
 // endedError says that a component ended although nobody had asked it to.
 type endedError struct {
 	component string
@@ -29,14 +32,12 @@ func (e *endedError) Error() string { return fmt.Sprintf("%s ended: %s", e.compo
 type launch struct {
 	dir       directory
 	processes []process
-	// watch ends when a component does; its cause is then an endedError.
-	watch context.Context
-	end   context.CancelCauseFunc
+	// ends receives each component that ends.
+	ends chan *endedError
 }
 
-func newLaunch(ctx context.Context, d directory) *launch {
-	watch, end := context.WithCancelCause(ctx)
-	return &launch{dir: d, watch: watch, end: end}
+func newLaunch(d directory) *launch {
+	return &launch{dir: d, ends: make(chan *endedError, maxComponents)}
 }
 
 // start starts a component in a session of its own, so that neither the end of this program nor Ctrl-C in its terminal
@@ -46,7 +47,7 @@ func (l *launch) start(c component) error {
 	if err != nil {
 		return fmt.Errorf("creating the log of %s: %w", c.name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the component has it open by itself
 	command := exec.Command(l.dir.binary(c.name), c.arguments...)
 	command.Dir = string(l.dir)
 	command.Stdout, command.Stderr = log, log
@@ -62,11 +63,11 @@ func (l *launch) start(c component) error {
 		err = writeProcesses(l.dir.processes(), l.processes)
 	}
 	if err != nil {
-		command.Process.Kill()
+		err = errors.Join(err, command.Process.Kill())
 	}
 	go func() {
-		command.Wait()
-		l.end(&endedError{c.name, command.ProcessState.String()})
+		_ = command.Wait() // that it failed is in its state
+		l.ends <- &endedError{c.name, command.ProcessState.String()}
 	}()
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", c.name, err)
@@ -74,41 +75,47 @@ func (l *launch) start(c component) error {
 	return nil
 }
 
-// await waits until probe succeeds. It gives up when patience runs out, a component ends or the context does, and then
-// says what the last obstacle was.
-func (l *launch) await(what string, patience time.Duration, probe func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(l.watch, patience)
+// await waits until probe succeeds. It gives up when patience runs out, a component ends or ctx does, and then says what the
+// last obstacle was.
+func (l *launch) await(ctx context.Context, what string, patience time.Duration, probe func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var obstacle error
-	if poll(ctx, 50*time.Millisecond, func() bool { obstacle = probe(ctx); return obstacle == nil }) {
-		return nil
+	retry := time.NewTicker(50 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		obstacle := probe(limited)
+		if obstacle == nil {
+			return nil
+		}
+		select {
+		case end := <-l.ends:
+			return fmt.Errorf("waiting for %s: %w", what, l.explain(end))
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-limited.Done():
+			return fmt.Errorf("waiting for %s: not within %s: %w", what, patience, obstacle)
+		case <-retry.C:
+		}
 	}
-	if cause := context.Cause(l.watch); cause != nil {
-		return fmt.Errorf("waiting for %s: %w", what, l.explain(cause))
-	}
-	return fmt.Errorf("waiting for %s: not within %s: %w", what, patience, obstacle)
 }
 
 // explain adds to the end of a component what the component said last.
-func (l *launch) explain(cause error) error {
-	var ended *endedError
-	if !errors.As(cause, &ended) {
-		return cause
-	}
-	path := l.dir.log(ended.component)
-	content, err := os.ReadFile(path)
+func (l *launch) explain(end *endedError) error {
+	path := l.dir.log(end.component)
+	log, err := os.ReadFile(path)
 	if err != nil {
-		return errors.Join(cause, err)
+		return errors.Join(end, err)
 	}
-	if strings.Contains(string(content), "address already in use") {
-		cause = fmt.Errorf("%w: %w", errPortTaken, cause)
+	var cause error = end
+	if strings.Contains(string(log), "address already in use") {
+		cause = fmt.Errorf("%w: %w", errPortTaken, end)
 	}
-	return fmt.Errorf("%w\nThe end of %s:\n%s", cause, path, tail(string(content), 20))
+	return fmt.Errorf("%w\nThe end of %s:\n%s", cause, path, tail(string(log), 20))
 }
 
 // stop ends every component that was started.
-func (l *launch) stop() error {
-	return stop(l.processes, grace)
+func (l *launch) stop(ctx context.Context) error {
+	return stop(ctx, l.processes, grace)
 }
 
 // tail returns the last lines of a log.

@@ -25,7 +25,7 @@ func freePorts(n int) ([]int, error) {
 			return nil, fmt.Errorf("choosing a free port: %w", err)
 		}
 		// Held until all are chosen, so that none is chosen twice.
-		defer listener.Close()
+		defer func() { _ = listener.Close() }()
 		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

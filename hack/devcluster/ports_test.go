@@ -25,7 +25,7 @@ func TestFreePortsAreDifferentAndCanBeListenedOn(t *testing.T) {
 			t.Errorf("port %d is not free: %v", port, err)
 			continue
 		}
-		defer listener.Close()
+		defer func() { _ = listener.Close() }()
 	}
 	if len(seen) != 20 {
 		t.Errorf("%d ports, want 20", len(seen))

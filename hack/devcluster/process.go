@@ -99,24 +99,26 @@ func writeProcesses(path string, processes []process) error {
 	if err != nil {
 		return fmt.Errorf("recording the processes: %w", err)
 	}
-	if err := os.WriteFile(path+".new", content, 0o644); err != nil {
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
 		return fmt.Errorf("recording the processes: %w", err)
 	}
 	return os.Rename(path+".new", path)
 }
 
 // stop ends the processes, the last started first, and returns when none is left. Each is asked to end, and killed if it
-// has not ended after grace. It cannot be interrupted: what is half stopped would be left running.
-func stop(processes []process, grace time.Duration) error {
+// has not ended after grace. Cancelling ctx does
+// not interrupt it: what is half stopped would be left running.
+func stop(ctx context.Context, processes []process, grace time.Duration) error {
+	ctx = context.WithoutCancel(ctx)
 	var failed []error
 	for i := len(processes) - 1; i >= 0; i-- {
 		p := processes[i]
 		failed = append(failed, p.signal(syscall.SIGTERM))
-		if ended(p, grace) {
+		if ended(ctx, p, grace) {
 			continue
 		}
 		failed = append(failed, p.signal(syscall.SIGKILL))
-		if !ended(p, 10*time.Second) {
+		if !ended(ctx, p, 10*time.Second) {
 			failed = append(failed, fmt.Errorf("%s (PID %d) did not end after SIGKILL", p.Name, p.PID))
 		}
 	}
@@ -124,8 +126,8 @@ func stop(processes []process, grace time.Duration) error {
 }
 
 // ended waits until the process has ended, and reports whether it has.
-func ended(p process, patience time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func ended(ctx context.Context, p process, patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return poll(ctx, 10*time.Millisecond, func() bool { return !p.alive() })
 }

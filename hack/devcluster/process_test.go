@@ -16,7 +16,7 @@ func TestStopEndsAProcess(t *testing.T) {
 	if !p.alive() {
 		t.Fatal("a process that was just started is said not to run")
 	}
-	if err := stop([]process{p}, time.Minute); err != nil {
+	if err := stop(t.Context(), []process{p}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if p.alive() {
@@ -26,7 +26,7 @@ func TestStopEndsAProcess(t *testing.T) {
 
 func TestStopKillsAProcessThatDoesNotEndByItself(t *testing.T) {
 	p := spawn(t, `trap "" TERM; echo; exec sleep 600`)
-	if err := stop([]process{p}, 50*time.Millisecond); err != nil {
+	if err := stop(t.Context(), []process{p}, 50*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if p.alive() {
@@ -41,7 +41,7 @@ func TestStopLeavesAProcessAloneThatHasTheRecordedPIDByChance(t *testing.T) {
 	if recorded.alive() {
 		t.Error("another process with the same PID is taken for the recorded one")
 	}
-	if err := stop([]process{recorded}, time.Second); err != nil {
+	if err := stop(t.Context(), []process{recorded}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if !p.alive() {
@@ -51,7 +51,7 @@ func TestStopLeavesAProcessAloneThatHasTheRecordedPIDByChance(t *testing.T) {
 
 func TestAnEndedProcessThatNobodyHasReapedIsNotAlive(t *testing.T) {
 	p := spawn(t, "echo; read line")
-	if err := stop([]process{p}, time.Minute); err != nil {
+	if err := stop(t.Context(), []process{p}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if p.alive() {
@@ -90,8 +90,8 @@ func spawn(t *testing.T, script string) process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		command.Process.Kill()
-		command.Wait()
+		_ = command.Process.Kill() // it may have ended before
+		_ = command.Wait()
 	})
 	if _, err := output.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
