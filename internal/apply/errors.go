@@ -122,7 +122,7 @@ func (d *Deployer) explain(ref v1alpha1.ObjectReference, attempt string, err err
 	case apierrors.IsUnauthorized(err):
 		return as(DeployerError, "the operator's own credentials were refused when it wanted to %s %s: %s", attempt, object, text)
 	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot impersonate resource"):
-		return as(DeployerError, "the operator may not act as the deployer %q: bind the ClusterRole \"assent-controller\" to it, and allow `impersonate` on this service account: %s", Username(d.target), text)
+		return as(DeployerError, "the operator may not act as the deployer %q: install the ClusterRole \"assent-controller\" and its binding as Assent ships them: %s", Username(d.target), text)
 	case apierrors.IsForbidden(err) && missingRight(text):
 		return as(DeployerError, "the deployer %q may not %s %s: create the service account if it is missing, and allow it with a Role and RoleBinding in namespace %q: %s",
 			Username(d.target), attempt, object, d.target.Namespace, text)
