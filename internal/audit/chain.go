@@ -37,36 +37,56 @@ func Verify(records []v1alpha1.AuditRecord, expect v1alpha1.AuditHead) []string 
 	records = slices.Clone(records)
 	slices.SortStableFunc(records, func(a, b v1alpha1.AuditRecord) int { return cmp.Compare(a.Spec.Sequence, b.Spec.Sequence) })
 	var problems []string
-	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-
 	var last v1alpha1.AuditHead
 	for i := range records {
 		record := &records[i]
-		hash, err := Hash(record.Spec)
-		switch {
-		case err != nil:
-			report("record %q cannot be hashed: %v", record.Name, err)
-		case hash != record.Spec.Hash:
-			report("record %q was edited: its content does not have the hash that it names", record.Name)
-		}
-		if record.Name != Name(record.Spec.Environment, record.Spec.Sequence) {
-			report("record %q is misnamed: it is number %d of environment %q", record.Name, record.Spec.Sequence, record.Spec.Environment)
-		}
-		switch {
-		case record.Spec.Sequence == last.Sequence:
-			report("record %q is a fork: there are two with number %d", record.Name, last.Sequence)
-		case record.Spec.Sequence != last.Sequence+1:
-			report("a gap before record %q: number %d is missing", record.Name, last.Sequence+1)
-		case record.Spec.Previous != last.Head:
-			report("record %q does not follow the one before it: that one was replaced", record.Name)
-		}
+		problems = append(problems, inItself(record)...)
+		problems = append(problems, inItsPlace(record, last, records[0].Spec.Environment)...)
 		last = HeadOf(record)
-		if expect.Sequence == record.Spec.Sequence && expect.Head != record.Spec.Hash {
-			report("record %q is not the one that the environment's status names", record.Name)
+		if expect.Sequence == last.Sequence && expect.Head != last.Head {
+			problems = append(problems, fmt.Sprintf("record %q is not the one that the environment's status names", record.Name))
 		}
 	}
 	if last.Sequence < expect.Sequence {
-		report("the history was truncated: it ends with number %d, and the environment's status names number %d", last.Sequence, expect.Sequence)
+		problems = append(problems, fmt.Sprintf("the history was truncated: it ends with number %d, and the environment's status names number %d", last.Sequence, expect.Sequence))
+	}
+	return problems
+}
+
+// inItself says what is wrong with a record without a look at the others.
+func inItself(record *v1alpha1.AuditRecord) []string {
+	var problems []string
+	hash, err := Hash(record.Spec)
+	switch {
+	case err != nil:
+		problems = append(problems, fmt.Sprintf("record %q cannot be hashed: %v", record.Name, err))
+	case hash != record.Spec.Hash:
+		problems = append(problems, fmt.Sprintf("record %q was edited: its content does not have the hash that it names", record.Name))
+	}
+	if record.Name != Name(record.Spec.Environment, record.Spec.Sequence) {
+		problems = append(problems, fmt.Sprintf("record %q is misnamed: it is number %d of environment %q", record.Name, record.Spec.Sequence, record.Spec.Environment))
+	}
+	return problems
+}
+
+// inItsPlace says what is wrong with a record after last in the history of an Environment.
+func inItsPlace(record *v1alpha1.AuditRecord, last v1alpha1.AuditHead, environment string) []string {
+	var problems []string
+	if record.Spec.Environment != environment {
+		problems = append(problems, fmt.Sprintf("record %q is of environment %q: this is the history of environment %q", record.Name, record.Spec.Environment, environment))
+	}
+	next := last.Sequence + 1
+	switch {
+	case record.Spec.Sequence < 1:
+		problems = append(problems, fmt.Sprintf("record %q has the number %d: they count from 1", record.Name, record.Spec.Sequence))
+	case record.Spec.Sequence == last.Sequence:
+		problems = append(problems, fmt.Sprintf("record %q is a fork: there are two with number %d", record.Name, last.Sequence))
+	case record.Spec.Sequence == next+1:
+		problems = append(problems, fmt.Sprintf("a gap before record %q: number %d is missing", record.Name, next))
+	case record.Spec.Sequence > next:
+		problems = append(problems, fmt.Sprintf("a gap before record %q: numbers %d to %d are missing", record.Name, next, record.Spec.Sequence-1))
+	case record.Spec.Previous != last.Head:
+		problems = append(problems, fmt.Sprintf("record %q does not follow the one before it: that one was replaced", record.Name))
 	}
 	return problems
 }
