@@ -68,13 +68,11 @@ func (a *artifact) explain(err error, field, what string) *Error {
 		return &Error{Reason: v1alpha1.ReasonFetchFailed, Field: field, Message: message, Err: err}
 	}
 	host := a.repository.Reference.Registry
-	var response *errcode.ErrorResponse
 	switch {
 	case errors.Is(err, errdef.ErrNotFound):
 		return failed(field, what+" does not exist in \""+a.source.URL+"\": push it, or create a new Release with what exists; it is tried again")
-	case errors.As(err, &response) && (response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden):
-		return failed(fieldOCISecret, "registry \""+host+"\" refused to let "+what+" be read ("+http.StatusText(response.StatusCode)+
-			"): name a Secret of type \"kubernetes.io/dockerconfigjson\" with credentials that may pull; it is tried again")
+	case isDenied(err):
+		return failed(fieldOCISecret, "registry \""+host+"\" refused to let "+what+" be read ("+reason(err)+"): name a Secret of type \"kubernetes.io/dockerconfigjson\" with credentials that may pull; it is tried again")
 	case errors.Is(err, context.DeadlineExceeded):
 		return failed(field, "registry \""+host+"\" did not answer in time for "+what+"; it is tried again")
 	case errors.Is(err, context.Canceled):
@@ -86,6 +84,14 @@ func (a *artifact) explain(err error, field, what string) *Error {
 			"): give it a certificate the operator trusts; for a registry on plain HTTP begin the URL with \"oci+http://\"")
 	}
 	return failed(fieldOCIURL, "registry \""+host+"\" could not deliver "+what+" ("+reason(err)+"): check that it is up and reachable; it is tried again")
+}
+
+func isDenied(err error) bool {
+	var response *errcode.ErrorResponse
+	if errors.As(err, &response) {
+		return response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden
+	}
+	return errors.Is(err, auth.ErrBasicCredentialNotFound)
 }
 
 func isTLSError(err error) bool {
@@ -100,6 +106,9 @@ func reason(err error) string {
 	var response *errcode.ErrorResponse
 	if errors.As(err, &response) {
 		return "status " + http.StatusText(response.StatusCode)
+	}
+	if errors.Is(err, auth.ErrBasicCredentialNotFound) {
+		return "it asks for a username and a password"
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
