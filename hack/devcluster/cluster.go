@@ -47,12 +47,11 @@ func (c *cluster) run(ctx context.Context) error {
 		return errors.New("the cluster runs already: stop it with `down` to run it here")
 	}
 	c.say("Press Ctrl-C to stop the cluster.")
-	var failure error
 	select {
 	case <-ctx.Done():
-	case end := <-started.ends:
-		failure = started.explain(end)
+	case <-started.broken:
 	}
+	failure := started.failure()
 	// Taken also to let a `down` finish that was called elsewhere, and is why the components end.
 	release, err := c.lock(context.WithoutCancel(ctx))
 	if err != nil {

@@ -10,15 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // grace is how long a component may take to end by itself. Nothing is lost if it is killed.
 const grace = 2 * time.Second
-
-// maxComponents is how many components a launch can start without anybody looking at those that have ended.
-const maxComponents = 16
 
 // endedError says that a component ended although nobody had asked it to.
 type endedError struct {
@@ -32,12 +30,14 @@ func (e *endedError) Error() string { return fmt.Sprintf("%s ended: %s", e.compo
 type launch struct {
 	dir       directory
 	processes []process
-	// ends receives each component that ends.
-	ends chan *endedError
+	// broken is closed when a component ends; the first that does is then in first.
+	broken chan struct{}
+	once   sync.Once
+	first  *endedError
 }
 
 func newLaunch(d directory) *launch {
-	return &launch{dir: d, ends: make(chan *endedError, maxComponents)}
+	return &launch{dir: d, broken: make(chan struct{})}
 }
 
 // start starts a component in a session of its own, so that neither the end of this program nor Ctrl-C in its terminal
@@ -67,7 +67,10 @@ func (l *launch) start(c component) error {
 	}
 	go func() {
 		_ = command.Wait() // that it failed is in its state
-		l.ends <- &endedError{c.name, command.ProcessState.String()}
+		l.once.Do(func() {
+			l.first = &endedError{c.name, command.ProcessState.String()}
+			close(l.broken)
+		})
 	}()
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", c.name, err)
@@ -80,35 +83,42 @@ func (l *launch) start(c component) error {
 func (l *launch) await(ctx context.Context, what string, patience time.Duration, probe func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	retry := time.NewTicker(50 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		obstacle := probe(limited)
-		if obstacle == nil {
-			return nil
-		}
+	go func() {
+		// A probe may hang: whoever took the port of a component that has ended need not answer.
 		select {
-		case end := <-l.ends:
-			return fmt.Errorf("waiting for %s: %w", what, l.explain(end))
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-l.broken:
+			cancel()
 		case <-limited.Done():
-			return fmt.Errorf("waiting for %s: not within %s: %w", what, patience, obstacle)
-		case <-retry.C:
 		}
+	}()
+	var obstacle error
+	if poll(limited, 50*time.Millisecond, func() bool { obstacle = probe(limited); return obstacle == nil }) {
+		return nil
 	}
+	if failure := l.failure(); failure != nil {
+		return fmt.Errorf("waiting for %s: %w", what, failure)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+	}
+	return fmt.Errorf("waiting for %s: not within %s: %w", what, patience, obstacle)
 }
 
-// explain adds to the end of a component what the component said last.
-func (l *launch) explain(end *endedError) error {
-	path := l.dir.log(end.component)
+// failure says which component ended first, and what it said last; nil if all still run.
+func (l *launch) failure() error {
+	select {
+	case <-l.broken:
+	default:
+		return nil
+	}
+	path := l.dir.log(l.first.component)
 	log, err := os.ReadFile(path)
 	if err != nil {
-		return errors.Join(end, err)
+		return errors.Join(l.first, err)
 	}
-	var cause error = end
+	var cause error = l.first
 	if strings.Contains(string(log), "address already in use") {
-		cause = fmt.Errorf("%w: %w", errPortTaken, end)
+		cause = fmt.Errorf("%w: %w", errPortTaken, cause)
 	}
 	return fmt.Errorf("%w\nThe end of %s:\n%s", cause, path, tail(string(log), 20))
 }
