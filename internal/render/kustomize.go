@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/assent-dev/assent/internal/source"
 )
@@ -55,14 +54,8 @@ func kustomize(tree source.Tree, folder string) ([]located, error) {
 	return decodeBuilt(file, built)
 }
 
-// build runs kustomize on a copy of the tree in memory.
+// build runs kustomize on the tree.
 func build(tree source.Tree, folder string) (built resmap.ResMap, err error) {
-	files := filesys.MakeFsInMemory()
-	for _, name := range tree.Paths() {
-		if err := files.WriteFile("/"+name, tree[name]); err != nil {
-			return nil, err
-		}
-	}
 	kustomizeRuns.Lock()
 	defer kustomizeRuns.Unlock()
 	// A mistake in somebody's manifests that kustomize does not expect must not take the operator down.
@@ -74,7 +67,7 @@ func build(tree source.Tree, folder string) (built resmap.ResMap, err error) {
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
 	options.PluginConfig = types.DisabledPluginConfig()
-	return krusty.MakeKustomizer(options).Run(files, path.Join("/", folder))
+	return krusty.MakeKustomizer(options).Run(newTreeFiles(tree), path.Join("/", folder))
 }
 
 // buildMessage keeps the end of a long message: kustomize puts the cause last.

@@ -1,0 +1,144 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/assent-dev/assent/internal/source"
+)
+
+func walkFiles(root fs.FS, each func(name string, content []byte)) error {
+	return fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(root, name)
+		each(name, content)
+		return err
+	})
+}
+
+func TestKustomizationsThatLeaveTheArtifactAreRefused(t *testing.T) {
+	component := "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+	for name, row := range map[string]struct {
+		kustomization string
+		files         []string
+		want          []string
+	}{
+		"a remote base over https":          {kustomization: "resources: ['https://github.com/x/y//deploy?ref=v1']", want: []string{"`resources`", "nothing is fetched"}},
+		"a remote base over ssh":            {kustomization: "resources: ['git@github.com:x/y.git']", want: []string{"nothing is fetched"}},
+		"a remote base by its short name":   {kustomization: "resources: ['github.com/x/y']", want: []string{"nothing is fetched"}},
+		"a remote base in capitals":         {kustomization: "resources: ['HTTPS://Example.com/x']", want: []string{"nothing is fetched"}},
+		"a remote base by the git prefix":   {kustomization: "resources: ['git::ssh://x/y']", want: []string{"nothing is fetched"}},
+		"a repository on this machine":      {kustomization: "resources: ['file:///etc']", want: []string{"nothing is fetched"}},
+		"a file named like a remote base":   {kustomization: "resources: ['github.com/x/y']", files: []string{"github.com/x/y", "a: [b"}, want: []string{"nothing is fetched"}},
+		"a remote base, deprecated field":   {kustomization: "bases: ['https://x/y']", want: []string{"nothing is fetched"}},
+		"a remote component":                {kustomization: "components: ['https://x/y']", want: []string{"`components`", "nothing is fetched"}},
+		"a remote patch":                    {kustomization: "patches: [{path: 'https://x/y'}]", want: []string{"`patches`", "nothing is fetched"}},
+		"a remote merge patch":              {kustomization: "patchesStrategicMerge: ['https://x/y']", want: []string{"`patchesStrategicMerge`", "nothing is fetched"}},
+		"a remote merge patch in disguise":  {kustomization: "patchesStrategicMerge: ['http://x/{a: b}']", want: []string{"nothing is fetched"}},
+		"a remote JSON patch":               {kustomization: "patchesJson6902: [{path: 'https://x/y', target: {kind: Service, version: v1, name: web}}]", want: []string{"`patchesJson6902`", "nothing is fetched"}},
+		"a remote replacement":              {kustomization: "replacements: [{path: 'https://x/y'}]", want: []string{"`replacements`", "nothing is fetched"}},
+		"a remote configuration":            {kustomization: "configurations: ['https://x/y']", want: []string{"`configurations`", "nothing is fetched"}},
+		"a remote definition":               {kustomization: "crds: ['https://x/y']", want: []string{"`crds`", "nothing is fetched"}},
+		"a remote file for a ConfigMap":     {kustomization: "configMapGenerator: [{name: a, files: ['k=https://x/y']}]", want: []string{"`configMapGenerator`", "nothing is fetched"}},
+		"a remote file for a Secret":        {kustomization: "secretGenerator: [{name: a, envs: ['https://x/y']}]", want: []string{"`secretGenerator`", "nothing is fetched"}},
+		"a remote env file, old field":      {kustomization: "secretGenerator: [{name: a, env: 'https://x/y'}]", want: []string{"`secretGenerator`", "nothing is fetched"}},
+		"a file of the machine":             {kustomization: "configMapGenerator: [{name: a, files: [/etc/passwd]}]", want: []string{"must be a relative path"}},
+		"a file out of the artifact":        {kustomization: "configMapGenerator: [{name: a, files: [../../etc/passwd]}]", want: []string{"leads out of the artifact"}},
+		"a base out of the artifact":        {kustomization: "resources: [../../x]", want: []string{"leads out of the artifact"}},
+		"a file beside the kustomization":   {kustomization: "resources: [../b.yaml]", files: []string{"b.yaml", webService}, want: []string{"not in or below the kustomization's folder"}},
+		"a file that is not there":          {kustomization: "resources: [b.yaml]", want: []string{`"b.yaml"`, "add it, or correct the path"}},
+		"a patch that is not there":         {kustomization: "patches: [{path: b.yaml}]", want: []string{"not in the artifact"}},
+		"a chart":                           {kustomization: "helmCharts: [{name: x, repo: 'https://x'}]", want: []string{"`helmCharts` is not supported", "helm template"}},
+		"a chart, older field":              {kustomization: "helmChartInflationGenerator: [{chartName: x}]", want: []string{"not supported"}},
+		"charts of the machine":             {kustomization: "helmGlobals: {chartHome: /}", want: []string{"not supported"}},
+		"a generator that runs a program":   {kustomization: "generators: [g.yaml]", files: []string{"app/g.yaml", "x"}, want: []string{"`generators` is not supported", "plugins are not run"}},
+		"a transformer that runs a program": {kustomization: "transformers: [g.yaml]", want: []string{"`transformers` is not supported"}},
+		"a validator that runs a program":   {kustomization: "validators: [g.yaml]", want: []string{"`validators` is not supported"}},
+		"a schema of its own":               {kustomization: "openapi: {path: schema.json}", want: []string{"`openapi` is not supported"}},
+		"variables":                         {kustomization: "vars: [{name: A, objref: {kind: Service, name: web, apiVersion: v1}}]", want: []string{"`vars` is not supported", "`replacements`"}},
+		"itself":                            {kustomization: "resources: [../app]", want: []string{"leads back"}},
+		"a way around to itself":            {kustomization: "resources: [../b]", files: []string{"b/kustomization.yaml", "resources: [../app]"}, want: []string{`file "b/kustomization.yaml"`, "leads back"}},
+		"a chart in a base":                 {kustomization: "resources: [../b]", files: []string{"b/kustomization.yaml", "helmCharts: [{name: x}]"}, want: []string{`file "b/kustomization.yaml"`, "not supported"}},
+		"a chart in a component":            {kustomization: "components: [../b]", files: []string{"b/kustomization.yaml", component + "helmCharts: [{name: x}]"}, want: []string{`file "b/kustomization.yaml"`, "not supported"}},
+		"a component used as a base":        {kustomization: "resources: [../b]", files: []string{"b/kustomization.yaml", component}, want: []string{"listed under `components`"}},
+		"an unknown field":                  {kustomization: "resourcse: [a.yaml]", want: []string{"resourcse"}},
+		"a key twice":                       {kustomization: "resources: []\nresources: []", want: []string{"twice", "line 2"}},
+		"two documents":                     {kustomization: "resources: []\n---\nresources: []", want: []string{"must hold one YAML document"}},
+		"a resource that is not YAML":       {kustomization: "resources: [b.yaml]", files: []string{"app/b.yaml", "a: [b"}, want: []string{`file "app/b.yaml"`, "not valid YAML"}},
+		"a resource that is a bomb":         {kustomization: "resources: [b.yaml]", files: []string{"app/b.yaml", bomb(9)}, want: []string{"aliases"}},
+		"a patch that is a bomb":            {kustomization: "patches: [{path: b.yaml}]", files: []string{"app/b.yaml", bomb(9)}, want: []string{"aliases"}},
+		"a patch of something else":         {kustomization: "resources: [b.yaml]\npatches: [{patch: '[{op: remove, path: /x}]', target: {kind: Service}}]", files: []string{"app/b.yaml", webService}, want: []string{"kustomize cannot build it"}},
+		"the same object twice":             {kustomization: "resources: [b.yaml, c.yaml]", files: []string{"app/b.yaml", webService, "app/c.yaml", webService}, want: []string{"kustomize cannot build it"}},
+		"a patch that copies and copies": {
+			kustomization: "resources: [b.yaml]\npatches:\n- target: {kind: Service}\n  patch: |\n" + strings.Repeat("    - {op: copy, from: /metadata, path: /metadata/x}\n", 30),
+			files:         []string{"app/b.yaml", webService}, want: []string{`"copy"`},
+		},
+		"replacements that feed each other": {
+			kustomization: "resources: [b.yaml]\nreplacements:\n" + strings.Repeat("- {source: {kind: Service, fieldPath: metadata.labels.a}, "+
+				"targets: [{select: {kind: Service}, fieldPaths: [metadata.labels.a], options: {delimiter: '-', index: -1}}]}\n", 30),
+			files: []string{"app/b.yaml", webService + "  labels: {a: b}\n"}, want: []string{"that read what replacements write"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := treeOf(append([]string{"app/kustomization.yaml", row.kustomization}, row.files...)...)
+			_, err := Render(tree, Options{Path: "app"})
+			expectError(t, err, row.want...)
+		})
+	}
+}
+
+func TestNothingIsFetchedWhileRendering(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer server.Close()
+	for _, field := range []string{
+		"resources: [%q]", "bases: [%q]", "components: [%q]", "crds: [%q]", "configurations: [%q]", "patchesStrategicMerge: [%q]",
+		"patches: [{path: %q}]", "replacements: [{path: %q}]", "configMapGenerator: [{name: a, files: [%q]}]", "openapi: {path: %q}",
+		"generators: [%q]", "transformers: [%q]", "validators: [%q]",
+	} {
+		for _, address := range []string{server.URL + "/x.yaml", strings.ToUpper(server.URL[:4]) + server.URL[4:], " " + server.URL, server.URL + "/{a: b}"} {
+			_, err := Render(treeOf("kustomization.yaml", fmt.Sprintf(field, address)), Options{})
+			expectError(t, err)
+		}
+	}
+	if asked > 0 {
+		t.Errorf("the network was asked %d times", asked)
+	}
+}
+
+func TestBasesThatMultiplyAreBounded(t *testing.T) {
+	tree := source.Tree{"l0/kustomization.yaml": []byte("resources: [a.yaml]"), "l0/a.yaml": []byte(webService)}
+	for i := 1; i < 20; i++ {
+		for _, side := range []string{"a", "b"} {
+			tree[fmt.Sprintf("l%d%s/kustomization.yaml", i, side)] = fmt.Appendf(nil, "namePrefix: %s\nresources: [../l%d]", side, i-1)
+		}
+		tree[fmt.Sprintf("l%d/kustomization.yaml", i)] = fmt.Appendf(nil, "resources: [../l%da, ../l%db]", i, i)
+	}
+	_, err := Render(tree, Options{Path: "l19"})
+	expectError(t, err, "kustomizations", "flatten it")
+}
+
+func TestGeneratorsReadFilesAndNoEnvironment(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_OPERATOR", "leaked")
+	objects, err := Render(treeOf(
+		"kustomization.yaml", "configMapGenerator: [{name: a, envs: [e.env], files: [k=größe.txt], literals: [l=1]}]\ngeneratorOptions: {disableNameSuffixHash: true}",
+		"e.env", "SECRET_OF_THE_OPERATOR\nA=b\n", "größe.txt", "ö",
+	), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"SECRET_OF_THE_OPERATOR": "", "A": "b", "k": "ö", "l": "1"}
+	if got := objects[0].Object["data"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
