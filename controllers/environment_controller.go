@@ -1,0 +1,209 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+const (
+	// waitingAfter is how long a Promotion waits before its Environment shows it: what is answered at once costs no write.
+	waitingAfter = 10 * time.Second
+	// mostWaiting is how many waiting Promotions an Environment shows; the API's bound.
+	mostWaiting = 16
+	// deployerRecheck is how often a missing deployer is looked for again; service accounts are not watched.
+	deployerRecheck = time.Minute
+)
+
+// EnvironmentReconciler keeps an Environment's status true, and closes rollouts whose Promotion was deleted.
+type EnvironmentReconciler struct {
+	// Client reads from caches and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live   client.Reader
+	Ledger *Ledger
+	Clock  clock.PassiveClock
+	// Promotions closes what a deleted Promotion left open.
+	Promotions *PromotionReconciler
+}
+
+// surroundings are what an Environment's status depends on.
+type surroundings struct {
+	now         time.Time
+	hasDeployer bool
+	promotions  []v1alpha1.Promotion
+}
+
+// Reconcile brings one Environment's status up to date.
+func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	environment := &v1alpha1.Environment{}
+	if err := r.Client.Get(ctx, request.NamespacedName, environment); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if err := r.closeOrphan(ctx, environment); err != nil {
+		return ctrl.Result{}, err
+	}
+	seen, err := r.observe(ctx, environment)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	status, again := environmentStatus(environment, seen)
+	if !equality.Semantic.DeepEqual(environment.Status, status) {
+		environment.Status = status
+		if err := r.Client.Status().Update(ctx, environment); err != nil {
+			if errors.Is(moved(err), errMoved) {
+				return ctrl.Result{RequeueAfter: time.Second}, nil
+			}
+			return ctrl.Result{}, err
+		}
+	}
+	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+func (r *EnvironmentReconciler) observe(ctx context.Context, environment *v1alpha1.Environment) (surroundings, error) {
+	seen := surroundings{now: r.Clock.Now(), hasDeployer: true}
+	var all v1alpha1.PromotionList
+	if err := r.Client.List(ctx, &all, client.InNamespace(environment.Namespace), client.MatchingFields{indexEnvironment: environment.Name}); err != nil {
+		return seen, fmt.Errorf("list the promotions to environment %q: %w", environment.Name, err)
+	}
+	seen.promotions = all.Items
+	if accepted(environment) {
+		return seen, nil // it was there; that it went missing is found by whoever needs it
+	}
+	target := environment.Spec.Target
+	deployer, err := find(ctx, r.Live, &corev1.ServiceAccount{}, types.NamespacedName{Namespace: target.Namespace, Name: target.ServiceAccountName})
+	seen.hasDeployer = deployer != nil
+	return seen, err
+}
+
+// accepted says whether the Environment was found in order, as it is now.
+func accepted(environment *v1alpha1.Environment) bool {
+	ready := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == environment.Generation
+}
+
+// environmentStatus is what the status says, and when to look again. It is pure.
+func environmentStatus(environment *v1alpha1.Environment, seen surroundings) (v1alpha1.EnvironmentStatus, time.Duration) {
+	status := *environment.Status.DeepCopy()
+	status.ObservedGeneration = environment.Generation
+	var again time.Duration
+	status.Waiting, again = waitingOf(seen)
+
+	set := func(kind string, value metav1.ConditionStatus, reason, message string) {
+		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+			Type: kind, Status: value, Reason: reason, Message: message,
+			ObservedGeneration: environment.Generation, LastTransitionTime: metav1.NewTime(seen.now),
+		})
+	}
+	target := environment.Spec.Target
+	if seen.hasDeployer {
+		set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAccepted,
+			fmt.Sprintf("rollouts go to namespace %q as service account %q", target.Namespace, target.ServiceAccountName))
+	} else {
+		set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeployerMissing,
+			fmt.Sprintf("`spec.target`: service account %q does not exist in namespace %q: create it, and bind it to a Role that allows what releases need there",
+				target.ServiceAccountName, target.Namespace))
+		again = sooner(again, deployerRecheck)
+	}
+	for _, kind := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionInSync} {
+		if known := meta.FindStatusCondition(status.Conditions, kind); known != nil {
+			known.ObservedGeneration = environment.Generation
+			continue
+		}
+		set(kind, metav1.ConditionUnknown, v1alpha1.ReasonNotDeployed, "nothing was rolled out here yet")
+	}
+	return status, again
+}
+
+// waitingOf lists the Promotions that have waited for a while, oldest first, and says when the next has.
+func waitingOf(seen surroundings) ([]v1alpha1.WaitingPromotion, time.Duration) {
+	var waiting []v1alpha1.WaitingPromotion
+	var again time.Duration
+	for i := range seen.promotions {
+		p := &seen.promotions[i]
+		if !waits(p) {
+			continue
+		}
+		if left := p.CreationTimestamp.Add(waitingAfter).Sub(seen.now); left > 0 {
+			again = sooner(again, left)
+			continue
+		}
+		entry := v1alpha1.WaitingPromotion{Promotion: p.Name, Since: p.CreationTimestamp}
+		for _, blocker := range p.Status.Blockers {
+			entry.Blockers = append(entry.Blockers, blocker.Gate)
+		}
+		waiting = append(waiting, entry)
+	}
+	slices.SortFunc(waiting, func(a, b v1alpha1.WaitingPromotion) int {
+		if order := a.Since.Compare(b.Since.Time); order != 0 {
+			return order
+		}
+		return cmp.Compare(a.Promotion, b.Promotion)
+	})
+	return waiting[:min(len(waiting), mostWaiting)], again
+}
+
+// sooner of two waits, of which zero is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// closeOrphan puts the outcome of a rollout on record whose Promotion was deleted while it ran, so that no intent stays
+// without one. The promotion's own lock makes sure that nobody is still applying.
+func (r *EnvironmentReconciler) closeOrphan(ctx context.Context, environment *v1alpha1.Environment) error {
+	key := client.ObjectKeyFromObject(environment)
+	state, known := r.Ledger.Known(key)
+	if !known {
+		var err error
+		if state, err = r.Ledger.State(ctx, key, environment.Status.Audit); err != nil {
+			return err
+		}
+	}
+	if state.Open == nil {
+		return nil
+	}
+	intent := state.Open
+	promotionKey := types.NamespacedName{Namespace: environment.Namespace, Name: intent.Spec.Promotion.Name}
+	there, err := r.stands(ctx, r.Client, promotionKey, intent)
+	if err != nil || there {
+		return err
+	}
+	defer r.Promotions.working.lock(promotionKey)()
+	if there, err = r.stands(ctx, r.Live, promotionKey, intent); err != nil || there {
+		return err
+	}
+	entry := intent.Spec
+	entry.Type, entry.Time, entry.Decisions, entry.Objects = v1alpha1.AuditCancelled, metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)), nil, nil
+	entry.Reason = "the promotion was deleted during its rollout, which stopped where it was"
+	record, err := r.Ledger.Append(ctx, environment.Namespace, environment.Status.Audit, entry)
+	if err != nil {
+		return err
+	}
+	return r.Promotions.settle(ctx, intent, record)
+}
+
+// stands says whether the promotion of an intent still exists.
+func (r *EnvironmentReconciler) stands(ctx context.Context, reader client.Reader, key types.NamespacedName, intent *v1alpha1.AuditRecord) (bool, error) {
+	p, err := find(ctx, reader, &v1alpha1.Promotion{}, key)
+	return p != nil && string(p.UID) == intent.Spec.Promotion.UID, err
+}

@@ -1,0 +1,154 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/audit"
+)
+
+// errBusy says that another rollout's intent is open.
+var errBusy = errors.New("another rollout is on record in this environment")
+
+// appendAttempts is how often a record is sealed anew because somebody else wrote one first.
+const appendAttempts = 10
+
+// Ledger reads and appends the histories of Environments. What it remembers of them only saves reads: whether a record
+// may be written is decided by the API server, which creates each sequence number once.
+type Ledger struct {
+	client client.Client
+	reader client.Reader
+	lines  io.Writer
+
+	mu    sync.Mutex
+	known map[types.NamespacedName]audit.State
+}
+
+// NewLedger returns a Ledger that writes with c, reads with live, and prints each record as a line of JSON to lines.
+func NewLedger(c client.Client, live client.Reader, lines io.Writer) *Ledger {
+	return &Ledger{client: c, reader: live, lines: lines, known: map[types.NamespacedName]audit.State{}}
+}
+
+// Known is the state of an Environment's history as this process last saw it.
+func (l *Ledger) Known(environment types.NamespacedName) (audit.State, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state, found := l.known[environment]
+	return state, found
+}
+
+// State of an Environment's history now. Hint is where the Environment's status says that it stood, with no rollout open.
+func (l *Ledger) State(ctx context.Context, environment types.NamespacedName, hint v1alpha1.AuditHead) (audit.State, error) {
+	state, found := l.Known(environment)
+	switch {
+	case found && state.Head.Sequence >= hint.Sequence:
+	case hint.Sequence > 0:
+		state = audit.State{Head: hint}
+	default:
+		var err error
+		if state, err = l.list(ctx, environment); err != nil {
+			return audit.State{}, err
+		}
+	}
+	for {
+		record := &v1alpha1.AuditRecord{}
+		name := audit.Name(environment.Name, state.Head.Sequence+1)
+		err := l.reader.Get(ctx, types.NamespacedName{Namespace: environment.Namespace, Name: name}, record)
+		if apierrors.IsNotFound(err) {
+			break
+		}
+		if err != nil {
+			return audit.State{}, fmt.Errorf("read audit record %q: %w", name, err)
+		}
+		state = state.Follow(record)
+	}
+	l.remember(environment, state)
+	return state, nil
+}
+
+// Append writes the next record of an Environment's history. An intent is refused with errBusy while another is open.
+// An Intent or outcome that the promotion has on record already is returned as it is.
+func (l *Ledger) Append(ctx context.Context, project string, hint v1alpha1.AuditHead, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
+	environment := types.NamespacedName{Namespace: project, Name: entry.Environment}
+	for range appendAttempts {
+		state, err := l.State(ctx, environment, hint)
+		if err != nil {
+			return nil, err
+		}
+		if entry.Type == v1alpha1.AuditIntent && state.Open != nil {
+			if state.Open.Spec.Promotion.UID == entry.Promotion.UID {
+				return state.Open, nil
+			}
+			return nil, errBusy
+		}
+		record, err := audit.Seal(project, state.Head, entry)
+		if err != nil {
+			return nil, err
+		}
+		err = l.client.Create(ctx, record)
+		if apierrors.IsAlreadyExists(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write audit record %q: %w", record.Name, err)
+		}
+		l.remember(environment, state.Follow(record))
+		l.print(record)
+		return record, nil
+	}
+	return nil, fmt.Errorf("write audit record of environment %q: %d others were written first", entry.Environment, appendAttempts)
+}
+
+// Of is what the history says of one promotion, read live.
+func (l *Ledger) Of(ctx context.Context, project string, promotion types.UID) ([]v1alpha1.AuditRecord, error) {
+	var records v1alpha1.AuditRecordList
+	if err := l.reader.List(ctx, &records, client.InNamespace(project), client.MatchingFields{"spec.promotion.uid": string(promotion)}); err != nil {
+		return nil, fmt.Errorf("read the audit records of a promotion: %w", err)
+	}
+	return records.Items, nil
+}
+
+// list reads a whole history; needed once for an Environment whose status does not say where it stands.
+func (l *Ledger) list(ctx context.Context, environment types.NamespacedName) (audit.State, error) {
+	var records v1alpha1.AuditRecordList
+	if err := l.reader.List(ctx, &records, client.InNamespace(environment.Namespace), client.MatchingFields{"spec.environment": environment.Name}); err != nil {
+		return audit.State{}, fmt.Errorf("read the history of environment %q: %w", environment.Name, err)
+	}
+	state := audit.State{}
+	for i := range records.Items { // the API server lists by name, and names sort by sequence
+		state = state.Follow(&records.Items[i])
+	}
+	return state, nil
+}
+
+func (l *Ledger) remember(environment types.NamespacedName, state audit.State) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, found := l.known[environment]; !found || known.Head.Sequence <= state.Head.Sequence {
+		l.known[environment] = state
+	}
+}
+
+// print hands the record to whoever ships standard output. The record in the API server is the one that counts.
+func (l *Ledger) print(record *v1alpha1.AuditRecord) {
+	line, err := json.Marshal(struct {
+		Project string                    `json:"project"`
+		Audit   *v1alpha1.AuditRecordSpec `json:"audit"`
+	}{record.Namespace, &record.Spec})
+	if err != nil {
+		return
+	}
+	_, _ = l.lines.Write(append(line, '\n')) // standard output is best effort
+}

@@ -1,0 +1,222 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/apply"
+	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/health"
+	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/promotion"
+)
+
+// act carries a decision out: every write to the world but the promotion's own status.
+func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotion.Decision) (outcome, error) {
+	switch next := next.(type) {
+	case promotion.Rest, promotion.MakePlan, promotion.Prove:
+		return outcome{}, nil
+	case promotion.Wait:
+		return outcome{after: next.Again}, nil
+	case promotion.Watch:
+		return outcome{after: next.Deadline}, nil
+	case promotion.Start:
+		return r.start(ctx, seen, next)
+	case promotion.Apply:
+		return r.apply(ctx, seen)
+	case promotion.Prune:
+		return r.prune(ctx, seen)
+	case promotion.Finish:
+		return outcome{}, r.finish(ctx, seen, next)
+	case promotion.Conclude:
+		return outcome{}, r.settle(ctx, seen.rollout.intent, next.Outcome)
+	case promotion.End:
+		return outcome{}, r.end(ctx, seen, next)
+	}
+	return outcome{}, nil
+}
+
+// start closes the decisions, then puts the intent on record. The status is written against the very version that was proved:
+// an approval that is withdrawn in between makes the write fail.
+func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promotion.Start) (outcome, error) {
+	p := seen.Promotion
+	if p.Status.StartTime.IsZero() {
+		p.Status = promotion.Status(seen.Observation, next)
+		if err := r.Client.Status().Update(ctx, p); err != nil {
+			return outcome{}, moved(err)
+		}
+	}
+	entry := entryOf(p, seen.Release, v1alpha1.AuditIntent, seen.Now)
+	entry.Reason = p.Spec.Reason
+	entry.PlanDigest, entry.RenderedDigest = seen.Planned.Plan.Digest, seen.Planned.Plan.RenderedDigest
+	entry.Decisions = decisionsOf(p, next.Approvals)
+	entry.Target = seen.Environment.Spec.Target
+	entry.Objects = references(seen.objects)
+	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	if err != nil && !errors.Is(err, errBusy) {
+		return outcome{}, err
+	}
+	known := &rollout{uid: p.UID, intent: intent, objects: seen.objects}
+	if intent != nil && intent.Spec.RenderedDigest != entry.RenderedDigest {
+		known.objects = nil // an earlier process has put another rendering on record; that one counts
+	}
+	if intent != nil {
+		known.prunes = prunesOf(seen.Environment, intent.Spec.Objects)
+	}
+	r.rollouts.put(keyOf(p), known)
+	return outcome{again: true}, nil
+}
+
+// apply the plan's objects as the deployer.
+func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, error) {
+	known := seen.rollout
+	if known.objects == nil {
+		if err := r.takeOver(ctx, seen); err != nil {
+			return r.failed(seen, err)
+		}
+	}
+	deployer, err := r.Deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
+	if err != nil {
+		return r.failed(seen, err)
+	}
+	applied, err := deployer.Apply(ctx, known.objects)
+	if err != nil {
+		return r.failed(seen, err)
+	}
+	if err := r.Health.Track(keyOf(seen.Promotion), expected(applied), deployer.Reader()); err != nil {
+		return r.failed(seen, err)
+	}
+	known.applied = true
+	return outcome{again: true}, nil
+}
+
+// takeOver renders the objects of a rollout that another process has started.
+func (r *PromotionReconciler) takeOver(ctx context.Context, seen *view) error {
+	if seen.Release == nil {
+		return &plan.InvalidError{Problems: []string{"the release was deleted during its rollout, so that it cannot be rendered again"}}
+	}
+	objects, err := r.Planner.Render(ctx, seen.Release, seen.Environment, seen.rollout.intent.Spec)
+	if err != nil {
+		return err
+	}
+	seen.rollout.objects = objects
+	seen.rollout.prunes = prunesOf(seen.Environment, seen.rollout.intent.Spec.Objects)
+	return nil
+}
+
+// prune what the last rollout had and this one has not.
+func (r *PromotionReconciler) prune(ctx context.Context, seen *view) (outcome, error) {
+	known := seen.rollout
+	deployer, err := r.Deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
+	if err != nil {
+		return r.failed(seen, err)
+	}
+	pruned, err := deployer.Prune(ctx, known.prunes, ownerOf(seen.Promotion))
+	if err != nil {
+		return r.failed(seen, err)
+	}
+	for _, kept := range pruned.Kept {
+		ctrl.LoggerFrom(ctx).Info("not pruned", "object", plan.Describe(kept.Ref), "reason", kept.Reason)
+	}
+	known.prunes = nil
+	return outcome{again: true}, nil
+}
+
+// expected is what health is judged by after an apply.
+func expected(applied apply.Result) []health.Expected {
+	objects := make([]health.Expected, 0, len(applied.Objects))
+	for _, object := range applied.Objects {
+		objects = append(objects, health.Expected{Ref: object.Ref, Kind: object.Kind, UID: object.UID, Generation: object.Generation})
+	}
+	return objects
+}
+
+// failed keeps a failure that no retry mends for the next decision; any other is returned, to be tried again.
+func (r *PromotionReconciler) failed(seen *view, err error) (outcome, error) {
+	if unrunnable(err) || apply.KindOf(err) != apply.TransientError {
+		seen.rollout.failure = err.Error()
+		return outcome{again: true}, nil
+	}
+	return outcome{}, err
+}
+
+// finish puts the outcome on record, then brings the Environment up to date.
+func (r *PromotionReconciler) finish(ctx context.Context, seen *view, next promotion.Finish) error {
+	p := seen.Promotion
+	entry := entryOf(p, seen.Release, next.Type, seen.Now)
+	entry.Reason = next.Message
+	if intent := seen.rollout.intent; intent != nil {
+		entry.Release, entry.PlanDigest, entry.RenderedDigest, entry.Target =
+			intent.Spec.Release, intent.Spec.PlanDigest, intent.Spec.RenderedDigest, intent.Spec.Target
+	}
+	record, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	if err != nil {
+		r.rollouts.drop(keyOf(p)) // the record may have been written all the same: look before writing another
+		return err
+	}
+	seen.rollout.outcome = record
+	if seen.rollout.intent == nil {
+		return nil // nothing was applied
+	}
+	return r.settle(ctx, seen.rollout.intent, record)
+}
+
+// end puts on record that a promotion ended before its start, if that is worth a record and not there yet.
+func (r *PromotionReconciler) end(ctx context.Context, seen *view, next promotion.End) error {
+	if next.Type == "" {
+		return nil
+	}
+	p := seen.Promotion
+	records, err := r.Ledger.Of(ctx, p.Namespace, p.UID)
+	if err != nil || len(records) > 0 {
+		return err
+	}
+	entry := entryOf(p, seen.Release, next.Type, seen.Now)
+	entry.Reason = next.Message
+	entry.PlanDigest, entry.RenderedDigest = p.Status.Plan.Digest, p.Status.Plan.RenderedDigest
+	entry.Decisions = decisionsOf(p, next.Approvals)
+	_, err = r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	return err
+}
+
+// entryOf is what every audit record says of a promotion.
+func entryOf(p *v1alpha1.Promotion, release *v1alpha1.Release, kind v1alpha1.AuditType, now time.Time) v1alpha1.AuditRecordSpec {
+	entry := v1alpha1.AuditRecordSpec{
+		Environment: p.Spec.Environment, Type: kind, Time: metav1.NewTime(now.UTC().Truncate(time.Second)),
+		Promotion:   v1alpha1.ObjectIdentity{Name: p.Name, UID: string(p.UID)},
+		RequestedBy: p.Spec.RequestedBy,
+	}
+	if release != nil && release.Status.Digest != "" {
+		entry.Release = v1alpha1.AuditedRelease{
+			ObjectIdentity: v1alpha1.ObjectIdentity{Name: release.Name, UID: string(release.UID)},
+			Version:        release.Spec.Version, Digest: release.Status.Digest,
+		}
+	}
+	return entry
+}
+
+// decisionsOf are the decisions that counted, as an audit record keeps them.
+func decisionsOf(p *v1alpha1.Promotion, counted approval.Result) []v1alpha1.AuditedDecision {
+	var decisions []v1alpha1.AuditedDecision
+	for _, vote := range counted.Status.Counted {
+		i := slices.IndexFunc(p.Spec.Approvals, func(a v1alpha1.Approval) bool { return a.User == vote.User })
+		if i < 0 {
+			continue
+		}
+		entry := p.Spec.Approvals[i]
+		decisions = append(decisions, v1alpha1.AuditedDecision{
+			User: entry.User, UID: entry.UID, Groups: entry.Groups, Decision: entry.Decision,
+			Comment: entry.Comment, Rules: counted.Filled[entry.User], Time: vote.Time,
+		})
+	}
+	return decisions
+}

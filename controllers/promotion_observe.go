@@ -1,0 +1,183 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/promotion"
+)
+
+// view is an observation with what acting on it needs.
+type view struct {
+	promotion.Observation
+	// objects of the plan that was made just now.
+	objects []*unstructured.Unstructured
+	// rollout of a started promotion; nil before its start.
+	rollout *rollout
+	// unlock frees the Environment for other starts.
+	unlock func()
+}
+
+func (v *view) release() {
+	if v != nil && v.unlock != nil {
+		v.unlock()
+	}
+}
+
+// observe gathers what the decision needs: from caches first, then, when the decision asks for a closer look, a plan and
+// live reads. It writes nothing.
+func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion) (*view, promotion.Decision, error) {
+	seen := &view{}
+	if promotion.Ended(p) {
+		seen.Promotion = p
+		return seen, promotion.Rest{}, nil
+	}
+	if err := r.look(ctx, p, seen, r.Client); err != nil {
+		return seen, nil, err
+	}
+	for {
+		next := promotion.Decide(seen.Observation)
+		var err error
+		switch next := next.(type) {
+		case promotion.MakePlan:
+			seen.Planned, seen.objects, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
+		case promotion.Prove:
+			err = r.prove(ctx, seen)
+		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,
+			promotion.Prune, promotion.Finish, promotion.Conclude, promotion.End:
+			return seen, next, nil
+		}
+		if err != nil {
+			return seen, nil, err
+		}
+	}
+}
+
+// look fills the observation with reads by reader. What was planned or proved before is forgotten.
+func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, seen *view, reader client.Reader) error {
+	seen.Observation = promotion.Observation{Now: r.Clock.Now(), Promotion: p}
+	var err error
+	if seen.Release, err = find(ctx, reader, &v1alpha1.Release{}, types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.Release}); err != nil {
+		return err
+	}
+	if seen.Environment, err = find(ctx, reader, &v1alpha1.Environment{}, environmentOf(p)); err != nil {
+		return err
+	}
+	if seen.Environment != nil {
+		if seen.EnvironmentDigest, err = plan.EnvironmentDigest(seen.Environment.Spec); err != nil {
+			return err
+		}
+	}
+	if seen.Guard, err = readGuard(ctx, reader); err != nil {
+		return err
+	}
+	if err := r.lookAtOthers(ctx, seen); err != nil {
+		return err
+	}
+	if promotion.Started(p) {
+		return r.lookAtRollout(ctx, seen)
+	}
+	return nil
+}
+
+// find reads an object; nil if there is none.
+func find[T client.Object](ctx context.Context, reader client.Reader, object T, key types.NamespacedName) (T, error) {
+	var none T
+	err := reader.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) {
+		return none, nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("read %T %q: %w", object, key, err)
+	}
+	return object, nil
+}
+
+// lookAtOthers finds a rollout that runs in the same Environment, and a newer promotion that has started. They come from the
+// cache; that no other rollout runs is proved by the history.
+func (r *PromotionReconciler) lookAtOthers(ctx context.Context, seen *view) error {
+	p := seen.Promotion
+	var siblings v1alpha1.PromotionList
+	if err := r.Client.List(ctx, &siblings, client.InNamespace(p.Namespace), client.MatchingFields{indexEnvironment: p.Spec.Environment}); err != nil {
+		return fmt.Errorf("list the promotions to environment %q: %w", p.Spec.Environment, err)
+	}
+	for i := range siblings.Items {
+		other := &siblings.Items[i]
+		if other.UID == p.UID || other.Status.StartTime.IsZero() {
+			continue
+		}
+		if promotion.Started(other) {
+			seen.Running = other.Name
+		}
+		if other.CreationTimestamp.After(p.CreationTimestamp.Time) {
+			seen.Newer = other.Name
+		}
+	}
+	return nil
+}
+
+// lookAtRollout finds what is known of a started promotion: what this process remembers, else what is on record.
+func (r *PromotionReconciler) lookAtRollout(ctx context.Context, seen *view) error {
+	p := seen.Promotion
+	key := keyOf(p)
+	known := r.rollouts.get(key, p.UID)
+	if known == nil {
+		var err error
+		if known, err = r.recall(ctx, p); err != nil {
+			return err
+		}
+		r.rollouts.put(key, known)
+	}
+	seen.rollout = known
+	seen.Rollout = &promotion.Rollout{
+		Intent: known.intent, Outcome: known.outcome,
+		Applied: known.applied, Failure: known.failure, Prunes: len(known.prunes) > 0,
+	}
+	if known.intent != nil {
+		r.lookAtHealth(key, known, seen.Rollout)
+	}
+	return nil
+}
+
+// recall reads from the history what another process may have done for a promotion.
+func (r *PromotionReconciler) recall(ctx context.Context, p *v1alpha1.Promotion) (*rollout, error) {
+	records, err := r.Ledger.Of(ctx, p.Namespace, p.UID)
+	if err != nil {
+		return nil, err
+	}
+	known := &rollout{uid: p.UID}
+	for i := range records {
+		if record := &records[i]; record.Spec.Type == v1alpha1.AuditIntent {
+			known.intent = record
+		} else {
+			known.outcome = record
+		}
+	}
+	return known, nil
+}
+
+// lookAtHealth asks the tracker how the applied objects are.
+func (r *PromotionReconciler) lookAtHealth(key types.NamespacedName, known *rollout, found *promotion.Rollout) {
+	total := int32(len(known.intent.Spec.Objects)) //nolint:gosec // at most 1,000
+	progress := v1alpha1.RolloutProgress{Applied: ptr.To[int32](0), Healthy: ptr.To[int32](0), Total: ptr.To(total)}
+	if known.applied {
+		report, _ := r.Health.Report(key)
+		progress.Applied = ptr.To(total)
+		progress.Healthy = ptr.To(int32(report.Healthy)) //nolint:gosec // at most 1,000
+		progress.Failing = report.Failing
+		found.Healthy = report.Total == int(total) && report.Healthy == report.Total
+		found.Hopeless = report.Failed
+	}
+	found.Progress = progress
+}

@@ -1,0 +1,78 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/promotion"
+)
+
+// prove makes the observation anew from live reads: the promotion, the Release, the Environment, the guard, the history,
+// and the approvers' authority. The plan is forgotten, so that it is made anew as well.
+//
+// The Environment stays locked until the observation is released: what was proved must not be overtaken by another start.
+func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
+	if seen.unlock == nil {
+		seen.unlock = r.starting.lock(environmentOf(seen.Promotion))
+	}
+	p := seen.Promotion
+	// Into the same object: whoever holds it goes on with what the API server has, and writes against that version.
+	if err := r.Live.Get(ctx, keyOf(p), p); err != nil {
+		return moved(err)
+	}
+	if promotion.Ended(p) {
+		return nil
+	}
+	if err := r.look(ctx, p, seen, r.Live); err != nil {
+		return err
+	}
+	state, err := r.Ledger.State(ctx, environmentOf(p), auditHead(seen.Environment))
+	if err != nil {
+		return err
+	}
+	if state.Open != nil && state.Open.Spec.Promotion.UID != string(p.UID) {
+		seen.Running = state.Open.Spec.Promotion.Name
+	}
+	if seen.Authority, err = r.authority(ctx, p); err != nil {
+		return err
+	}
+	seen.Live = true
+	return nil
+}
+
+// authority asks the API server whether each approver may approve now, by the identity that the guard has stamped.
+func (r *PromotionReconciler) authority(ctx context.Context, p *v1alpha1.Promotion) (map[string]approval.Authority, error) {
+	found := make(map[string]approval.Authority, len(p.Spec.Approvals))
+	for _, entry := range p.Spec.Approvals {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: entry.User, UID: entry.UID, Groups: entry.Groups,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Group: v1alpha1.GroupName, Version: v1alpha1.SchemeGroupVersion.Version, Resource: "environments",
+				Namespace: p.Namespace, Name: p.Spec.Environment, Verb: v1alpha1.VerbApprove,
+			},
+		}}
+		if err := r.Client.Create(ctx, review); err != nil {
+			return nil, fmt.Errorf("ask whether %q may approve: %w", entry.User, err)
+		}
+		found[entry.User] = approval.AuthorityLost
+		if review.Status.Allowed && !review.Status.Denied {
+			found[entry.User] = approval.AuthorityHeld
+		}
+	}
+	return found, nil
+}
+
+// auditHead is where an Environment's status says that its history stood.
+func auditHead(environment *v1alpha1.Environment) v1alpha1.AuditHead {
+	if environment == nil {
+		return v1alpha1.AuditHead{}
+	}
+	return environment.Status.Audit
+}

@@ -1,0 +1,132 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/render"
+	"github.com/assent-dev/assent/internal/source"
+)
+
+// ReleaseReconciler resolves each Release once: it finds the digest of the content, and proves that the content is there,
+// is what the digest says, and renders.
+type ReleaseReconciler struct {
+	Client   client.Client
+	Contents *Contents
+	Clock    clock.PassiveClock
+	Events   events.EventRecorder
+}
+
+// SetupWithManager registers the reconciler.
+func (r *ReleaseReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Release{}).WithOptions(options).Complete(r)
+}
+
+// resolved is what was found out about a Release's content.
+type resolved struct {
+	digest v1alpha1.Digest
+	err    error
+}
+
+// Reconcile resolves a Release that is not ready yet.
+func (r *ReleaseReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	release := &v1alpha1.Release{}
+	if err := r.Client.Get(ctx, request.NamespacedName, release); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !release.DeletionTimestamp.IsZero() || settled(release) {
+		return ctrl.Result{}, nil
+	}
+	found := r.observe(ctx, release)
+	return ctrl.Result{}, r.record(ctx, release, found)
+}
+
+// settled says that nothing is left to find out: a Release never changes.
+func settled(release *v1alpha1.Release) bool {
+	ready := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.ObservedGeneration != release.Generation {
+		return false
+	}
+	return ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonInvalidSource || ready.Reason == v1alpha1.ReasonDigestMismatch
+}
+
+func (r *ReleaseReconciler) observe(ctx context.Context, release *v1alpha1.Release) resolved {
+	digest := release.Status.Digest
+	if digest == "" {
+		var err error
+		if digest, err = r.Contents.Resolve(ctx, release); err != nil {
+			return resolved{err: err}
+		}
+	}
+	_, err := r.Contents.Objects(ctx, release, digest)
+	return resolved{digest: digest, err: err}
+}
+
+// record writes the status. A failure that trying again can mend is returned, to be tried again ever more rarely.
+func (r *ReleaseReconciler) record(ctx context.Context, release *v1alpha1.Release, found resolved) error {
+	before := release.DeepCopy()
+	condition := readiness(found)
+	condition.ObservedGeneration = release.Generation
+	condition.LastTransitionTime = metav1.NewTime(r.Clock.Now())
+	meta.SetStatusCondition(&release.Status.Conditions, condition)
+	release.Status.ObservedGeneration = release.Generation
+	if found.digest != "" {
+		release.Status.Digest = found.digest
+	}
+	if !equality.Semantic.DeepEqual(before.Status, release.Status) {
+		if err := r.Client.Status().Update(ctx, release); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		r.announce(before, release, condition)
+	}
+	if condition.Reason == v1alpha1.ReasonFetchFailed {
+		return fmt.Errorf("release %s/%s: %w", release.Namespace, release.Name, found.err)
+	}
+	if found.err != nil {
+		return reconcile.TerminalError(found.err)
+	}
+	return nil
+}
+
+func (r *ReleaseReconciler) announce(before, release *v1alpha1.Release, condition metav1.Condition) {
+	earlier := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
+	if condition.Status == metav1.ConditionTrue || (earlier != nil && earlier.Reason == condition.Reason) {
+		return
+	}
+	r.Events.Eventf(release, nil, "Warning", condition.Reason, "Resolve", "%s", condition.Message)
+}
+
+// readiness is the Ready condition of a Release about whose content this was found.
+func readiness(found resolved) metav1.Condition {
+	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
+	var sourceError *source.Error
+	var renderError *render.Error
+	switch {
+	case found.err == nil:
+		condition.Status = metav1.ConditionTrue
+		condition.Reason = v1alpha1.ReasonResolved
+		condition.Message = fmt.Sprintf("the content is %s", found.digest)
+	case errors.As(found.err, &sourceError):
+		condition.Reason, condition.Message = sourceError.Reason, sourceError.Error()
+	case errors.As(found.err, &renderError):
+		condition.Reason, condition.Message = v1alpha1.ReasonInvalidSource, renderError.Error()
+	default:
+		condition.Reason, condition.Message = v1alpha1.ReasonFetchFailed, found.err.Error()
+	}
+	return condition
+}

@@ -1,0 +1,96 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+// rollout is what this process knows of a started promotion. All of it can be found out again: a new process reads the
+// history, renders and compares.
+type rollout struct {
+	uid     types.UID
+	intent  *v1alpha1.AuditRecord
+	outcome *v1alpha1.AuditRecord
+	// objects of the plan; nil until they have been rendered and found to have the digest of the intent.
+	objects []*unstructured.Unstructured
+	// applied says that each of them has been applied; healthy when they are watched for health.
+	applied bool
+	// failure that no retry mends.
+	failure string
+	// prunes are left to delete.
+	prunes []v1alpha1.ObjectReference
+	// progressTime is when progress was last written to status.
+	progressTime time.Time
+}
+
+// rollouts are the started promotions that this process works on.
+type rollouts struct {
+	mu    sync.Mutex
+	byKey map[types.NamespacedName]*rollout
+}
+
+func newRollouts() *rollouts { return &rollouts{byKey: map[types.NamespacedName]*rollout{}} }
+
+// get the rollout of a promotion; nil if this process has none.
+func (r *rollouts) get(key types.NamespacedName, uid types.UID) *rollout {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found := r.byKey[key]; found != nil && found.uid == uid {
+		return found
+	}
+	return nil
+}
+
+func (r *rollouts) put(key types.NamespacedName, rollout *rollout) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byKey[key] = rollout
+}
+
+func (r *rollouts) drop(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byKey, key)
+}
+
+// locks holds one lock for each key that somebody wants.
+type locks struct {
+	mu    sync.Mutex
+	byKey map[types.NamespacedName]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	wanted int
+}
+
+func newLocks() *locks { return &locks{byKey: map[types.NamespacedName]*lock{}} }
+
+// lock waits for the key and returns what frees it.
+func (l *locks) lock(key types.NamespacedName) (unlock func()) {
+	l.mu.Lock()
+	entry, found := l.byKey[key]
+	if !found {
+		entry = &lock{}
+		l.byKey[key] = entry
+	}
+	entry.wanted++
+	l.mu.Unlock()
+	entry.Lock()
+	return func() {
+		entry.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if entry.wanted--; entry.wanted == 0 {
+			delete(l.byKey, key)
+		}
+	}
+}

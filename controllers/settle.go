@@ -1,0 +1,91 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/audit"
+)
+
+// mostInventory is how many objects an Environment's inventory can name; the API's bound.
+const mostInventory = 2000
+
+// settle brings an Environment up to date with the outcome of a rollout. It does so once: a status that has seen the outcome
+// is left alone. An Environment that is gone needs nothing.
+func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.AuditRecord) error {
+	if intent == nil {
+		return nil
+	}
+	key := types.NamespacedName{Namespace: intent.Namespace, Name: intent.Spec.Environment}
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		environment, err := find(ctx, r.Live, &v1alpha1.Environment{}, key)
+		if err != nil || environment == nil || environment.Status.Audit.Sequence >= end.Spec.Sequence {
+			return err
+		}
+		afterRollout(&environment.Status, environment, intent, end)
+		if err := r.Client.Status().Update(ctx, environment); err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// afterRollout is an Environment's status after a rollout. It is pure.
+func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, intent, end *v1alpha1.AuditRecord) {
+	status.Audit = audit.HeadOf(end)
+	status.Waiting = slices.DeleteFunc(status.Waiting, func(w v1alpha1.WaitingPromotion) bool { return w.Promotion == intent.Spec.Promotion.Name })
+	if end.Spec.Type == v1alpha1.AuditSucceeded {
+		status.Previous = status.Current
+		status.Current = v1alpha1.Deployment{
+			Release: intent.Spec.Release.Name, Version: intent.Spec.Release.Version, Promotion: intent.Spec.Promotion.Name,
+			Digest: intent.Spec.PlanDigest, StartedTime: intent.Spec.Time, SinceTime: end.Spec.Time,
+		}
+		status.Inventory = intent.Spec.Objects
+		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledOut,
+			fmt.Sprintf("release %q was rolled out by promotion %q", intent.Spec.Release.Name, intent.Spec.Promotion.Name), end.Spec.Time)
+		return
+	}
+	status.Inventory = union(status.Inventory, intent.Spec.Objects)
+	reason := v1alpha1.ReasonRolloutFailed
+	if end.Spec.Type == v1alpha1.AuditCancelled {
+		reason = v1alpha1.ReasonRolloutStopped
+	}
+	setRolledOut(status, environment, metav1.ConditionFalse, reason,
+		fmt.Sprintf("promotion %q of release %q did not end well and may have applied a part of its objects: %s; promote a release that works to mend it",
+			intent.Spec.Promotion.Name, intent.Spec.Release.Name, end.Spec.Reason), end.Spec.Time)
+}
+
+// union of the objects that may be there after a rollout that did not end well. Old ones that find no place any more are
+// left out last, as they were applied longest ago.
+func union(before, applied []v1alpha1.ObjectReference) []v1alpha1.ObjectReference {
+	all := slices.Clone(applied)
+	there := make(map[v1alpha1.ObjectReference]bool, len(applied))
+	for _, ref := range applied {
+		there[ref] = true
+	}
+	for _, ref := range before {
+		if !there[ref] && len(all) < mostInventory {
+			all = append(all, ref)
+		}
+	}
+	return all
+}
+
+func setRolledOut(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, value metav1.ConditionStatus, reason, message string, at metav1.Time) {
+	for _, kind := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionInSync} {
+		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+			Type: kind, Status: value, Reason: reason, Message: message,
+			ObservedGeneration: environment.Generation, LastTransitionTime: at,
+		})
+	}
+}

@@ -1,0 +1,123 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command assent is the operator.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/go-logr/logr"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/controllers"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "assent: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run starts the subcommand that the arguments name; the operator if they name none.
+func run(args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "controller" {
+		args = args[1:]
+	}
+	var options controllers.Options
+	flags := flag.NewFlagSet("assent controller", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	options.BindFlags(flags)
+	ctrl.RegisterFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q: the subcommand is `controller`, and the rest are flags (--help lists them)", flags.Arg(0))
+	}
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	logger, err := newLogger(options, stderr)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	return operate(options, stdout)
+}
+
+// operate runs the operator until it is told to stop. Audit records go to lines as well.
+func operate(options controllers.Options, lines io.Writer) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster (--kubeconfig, KUBECONFIG, or the pod's own account): %w", err)
+	}
+	config.QPS = -1 // the API server's own fairness limits us; a second limit here only delays approvals
+	if options.CacheDir == "" {
+		options.CacheDir = filepath.Join(os.TempDir(), "assent-cache")
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions(options))
+	if err != nil {
+		return fmt.Errorf("set up the manager: %w", err)
+	}
+	if err := controllers.Setup(mgr, options, clock.RealClock{}, lines); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up the health probe: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up the readiness probe: %w", err)
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+func managerOptions(options controllers.Options) ctrl.Options {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return ctrl.Options{
+		Scheme:                        scheme,
+		LeaderElection:                options.LeaderElect,
+		LeaderElectionID:              "assent-controller",
+		LeaderElectionNamespace:       options.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after
+		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress:        options.ProbeAddress,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&admissionregistrationv1.ValidatingAdmissionPolicy{}:        {},
+				&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}: {},
+			},
+		},
+	}
+}
+
+func newLogger(options controllers.Options, out io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level must be debug, info, warn or error, not %q", options.LogLevel)
+	}
+	handlerOptions := &slog.HandlerOptions{Level: level}
+	if options.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, handlerOptions)), nil
+	}
+	return slog.New(slog.NewTextHandler(out, handlerOptions)), nil
+}
