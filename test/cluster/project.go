@@ -54,6 +54,12 @@ func (p *Project) Bind(ctx context.Context, clusterRole string, users ...string)
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, subjects(users))
 }
 
+// BindGroup gives the members of a group one of the shipped ClusterRoles in the project.
+func (p *Project) BindGroup(ctx context.Context, clusterRole, group string) error {
+	members := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}}
+	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, members)
+}
+
 // Allow gives a user rights that no shipped role has, in the project.
 func (p *Project) Allow(ctx context.Context, user string, rules ...rbacv1.PolicyRule) error {
 	return allow(ctx, p.admin, p.Name, subjects([]string{user}), rules)
@@ -109,7 +115,7 @@ func createNamespace(ctx context.Context, admin client.Client, prefix string) (s
 }
 
 func allow(ctx context.Context, admin client.Client, namespace string, who []rbacv1.Subject, rules []rbacv1.PolicyRule) error {
-	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{GenerateName: who[0].Name + "-", Namespace: namespace}, Rules: rules}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{GenerateName: "allowed-", Namespace: namespace}, Rules: rules}
 	if err := admin.Create(ctx, role); err != nil {
 		return fmt.Errorf("creating a role for %q in %q: %w", who[0].Name, namespace, err)
 	}

@@ -1,0 +1,88 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package guard_test
+
+import (
+	"context"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/test/cluster"
+)
+
+func unique(prefix string) string {
+	return prefix + "-" + rand.String(8)
+}
+
+func aRelease(ctx context.Context, w *world) client.Object      { return w.release(ctx) }
+func anEnvironment(ctx context.Context, w *world) client.Object { return w.environment(ctx) }
+func aRecord(ctx context.Context, w *world) client.Object       { return w.recorded(ctx) }
+func held(ctx context.Context, w *world) client.Object          { return w.held(ctx) }
+func newRecord(_ context.Context, w *world) client.Object       { return w.record() }
+
+func newRelease(_ context.Context, w *world) client.Object {
+	return cluster.NewRelease(w.project.Name, unique("release"), "1.0.0", "{}")
+}
+
+func newEnvironment(_ context.Context, w *world) client.Object {
+	return cluster.NewEnvironment(w.project.Name, unique("environment"), w.target)
+}
+
+func newEnvironmentElsewhere(_ context.Context, w *world) client.Object {
+	return cluster.NewEnvironment(w.project.Name, unique("environment"), w.elsewhere)
+}
+
+// ready is a status that each of our kinds could have.
+func ready(object *unstructured.Unstructured) {
+	condition := map[string]any{
+		"type": "Ready", "status": "True", "reason": "Resolved", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+	}
+	Expect(unstructured.SetNestedSlice(object.Object, []any{condition}, "status", "conditions")).To(Succeed())
+}
+
+var (
+	finalizer = set([]any{"example.com/mine"}, "metadata", "finalizers")
+	owner     = set([]any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "4711"}}, "metadata", "ownerReferences")
+	label     = set("there", "metadata", "labels", "mine")
+)
+
+var objects = []attack{
+	{"G10", "the administrator writes a Promotion's status", cluster.Admin, planned, ready, statuses, false},
+	{"G10", "a user writes a Promotion's plan", cluster.Mallory, planned, set(string(planB), "status", "plan", "digest"), statuses, false},
+	{"G10", "an approver takes the start away", cluster.Alice, started, unset("status", "startTime"), statuses[:3], false},
+	{"G10", "a user writes a Release's status", cluster.Mallory, aRelease, ready, statuses, false},
+	{"G10", "a user writes an Environment's status", cluster.Mallory, anEnvironment, ready, statuses, false},
+	{"G10", "the operator asks for something", operator, planned, set("because", "spec", "reason"), patches, false},
+
+	{"G11", "a user sets an Environment up with a deployer that they may not impersonate", cluster.Mallory, newEnvironment, nil, creations, false},
+	{"G11", "a user sets an Environment up that goes to another namespace", cluster.Dave, newEnvironmentElsewhere, nil, creations, false},
+	{"G11", "a user names no deployer, which would mean any", cluster.Admin, newEnvironment, set("", "spec", "target", "serviceAccountName"), creations, false},
+	{"G11", "a user changes the deployer to one that they may not impersonate", cluster.Dave, anEnvironment,
+		set("default", "spec", "target", "serviceAccountName"), changes, false},
+	{"G11", "a user moves an Environment to another namespace", cluster.Dave, anEnvironment, set("kube-system", "spec", "target", "namespace"), changes, false},
+	{"G11", "a user who may not impersonate the deployer moves an Environment", cluster.Mallory, anEnvironment,
+		set("kube-system", "spec", "target", "namespace"), changes, false},
+
+	{"G12", "a user creates an audit record", cluster.Mallory, newRecord, nil, creations, false},
+	{"G12", "the administrator creates an audit record", cluster.Admin, newRecord, nil, creations, false},
+	{"G12", "the operator creates an audit record of another name", operator, newRecord, set("production-7", "metadata", "name"), creations[:1], false},
+	{"G12", "the operator creates an audit record with another's sequence", operator, newRecord, set(int64(9999999999), "spec", "sequence"), creations[:1], false},
+	{"G12", "the administrator changes an audit record", cluster.Admin, aRecord, set("Failed", "spec", "type"), changes, false},
+	{"G12", "a user labels an audit record", cluster.Mallory, aRecord, label, changes, false},
+	{"G12", "a user deletes an audit record", cluster.Mallory, aRecord, nil, deletions, false},
+	{"G12", "the namespace controller deletes an audit record", namespaceController, aRecord, nil, deletions, false},
+
+	{"G13", "a user creates a Release with a finalizer", cluster.Bob, newRelease, finalizer, creations, false},
+	{"G13", "a user creates an Environment with an owner", cluster.Dave, newEnvironment, owner, creations, false},
+	{"G13", "a user creates a Promotion with a finalizer", cluster.Bob, newRequest(cluster.Bob, production), finalizer, creations, false},
+	{"G13", "a user gives a Promotion a finalizer", cluster.Bob, planned, finalizer, changes, false},
+	{"G13", "a user gives a Promotion an owner", cluster.Bob, planned, owner, changes, false},
+	{"G13", "a user takes the operator's finalizer away", cluster.Mallory, held, unset("metadata", "finalizers"), changes, false},
+	{"G13", "a user gives a Release an owner", cluster.Mallory, aRelease, owner, changes, false},
+	{"G13", "a user gives an Environment a finalizer", cluster.Mallory, anEnvironment, finalizer, changes, false},
+	{"G13", "the administrator gives an audit record an owner", cluster.Admin, aRecord, owner, changes, false},
+}

@@ -1,0 +1,134 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package guard_test tries every rule of the guard on a real API server.
+//
+// The attacks are a table: who tries to make what of which object, and by which kinds of write. Each is denied by its rule, in the API
+// server, with the schema's own rules taken out of the way and nothing stamped, so that the guard alone decides. Then the guard's
+// validations are taken out one by one, and for each some attack of its rule gets through: no validation is there for nothing, and no
+// rule goes untested. Last, the whole installation is put back and every attack is tried again.
+//
+// The suite changes the cluster's policies while it runs: give it a cluster of its own, or run no other suite beside it.
+package guard_test
+
+import (
+	"context"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/test/cluster"
+)
+
+func TestGuard(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Guard")
+}
+
+// Who acts, beside the people of the cluster.
+const (
+	operator            = "the operator"
+	namespaceController = "the namespace controller"
+	collector           = "the garbage collector"
+	archiver            = "an archiver"
+	// erin may approve as a member of the group approvers.
+	erin = "erin"
+	// erinExpelled is erin after she has left that group.
+	erinExpelled = "erin, expelled"
+)
+
+const (
+	production = "production"
+	staging    = "staging"
+)
+
+// world is a project with people in it, and a target that dave may set up.
+type world struct {
+	cluster *cluster.Cluster
+	project *cluster.Project
+	target  v1alpha1.Target
+	// elsewhere is a target that only the administrator may set up.
+	elsewhere v1alpha1.Target
+	clients   map[string]client.Client
+	sequence  int64
+}
+
+func (w *world) as(name string) client.Client {
+	GinkgoHelper()
+	Expect(w.clients).To(HaveKey(name))
+	return w.clients[name]
+}
+
+// scene is set once, before any test.
+var scene *world
+
+var _ = BeforeSuite(func(ctx context.Context) {
+	connected, err := cluster.Connect()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(connected.Install(ctx)).To(Succeed())
+	scene = &world{cluster: connected, clients: map[string]client.Client{}}
+	scene.enter(ctx)
+	scene.project, err = connected.Project(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	scene.target, err = connected.Target(ctx, cluster.Dave)
+	Expect(err).NotTo(HaveOccurred())
+	scene.elsewhere, err = connected.Target(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	scene.empower(ctx)
+})
+
+// enter connects everybody.
+func (w *world) enter(ctx context.Context) {
+	for _, user := range []string{cluster.Admin, cluster.Alice, cluster.Carol, cluster.Bob, cluster.Dave, cluster.Mallory} {
+		w.connect(user)(w.cluster.Config(user))
+	}
+	w.connect(operator)(w.cluster.ControllerConfig(ctx))
+	for name, identity := range map[string]rest.ImpersonationConfig{
+		namespaceController: {UserName: "system:serviceaccount:kube-system:namespace-controller"},
+		collector:           {UserName: "system:serviceaccount:kube-system:generic-garbage-collector"},
+		archiver:            {UserName: archiver},
+		erin:                {UserName: erin, Groups: []string{"approvers"}},
+		erinExpelled:        {UserName: erin},
+	} {
+		w.connect(name)(w.cluster.ConfigAs(identity))
+	}
+}
+
+func (w *world) connect(name string) func(*rest.Config, error) {
+	return func(config *rest.Config, err error) {
+		GinkgoHelper()
+		Expect(err).NotTo(HaveOccurred())
+		w.clients[name], err = w.cluster.ClientFor(config)
+		Expect(err).NotTo(HaveOccurred())
+	}
+}
+
+// empower gives the attackers every right that RBAC knows and the guard does not ask for, so that the guard alone stops them.
+func (w *world) empower(ctx context.Context) {
+	GinkgoHelper()
+	everything := rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupName},
+		Resources: []string{
+			"releases", "environments", "promotions", "auditrecords", "releases/status", "environments/status", "promotions/status",
+		},
+		Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"},
+	}
+	verb := func(verb, environment string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"environments"},
+			ResourceNames: []string{environment}, Verbs: []string{verb},
+		}
+	}
+	for _, user := range []string{cluster.Mallory, cluster.Bob, cluster.Alice, cluster.Carol, erin} {
+		Expect(w.project.Allow(ctx, user, everything)).To(Succeed())
+	}
+	Expect(w.project.Allow(ctx, cluster.Dave, everything, verb("promote", production), verb("approve", staging))).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-override", cluster.Dave)).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-archiver", archiver)).To(Succeed())
+	Expect(w.project.BindGroup(ctx, "assent-approver", "approvers")).To(Succeed())
+}
