@@ -155,9 +155,17 @@ func namesNamespace(err error) bool {
 	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
+// malformed tells an object that does not fit its schema from a fault: the API server answers both with the code 500.
+func malformed(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "failed to create typed patch object") || strings.Contains(text, "unable to convert unstructured object")
+}
+
 func transient(err error) bool {
 	var network net.Error
 	switch {
+	case malformed(err):
+		return false
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &network),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return true

@@ -1,0 +1,247 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apply_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/plan"
+)
+
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: registry/shop}]}`
+
+var _ = Describe("Apply", func() {
+	It("makes the objects run as they say, and writes nothing when they do", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(web + "\n---\n" + configMap("settings", "blue") + "\n---\n" +
+			"{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: b}}\n---\n" +
+			"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}")
+		result, err := p.deployer.Apply(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Objects).To(HaveLen(4))
+		Expect(result.Changed()).To(Equal(4))
+		Expect(p.writes.Load()).To(BeEquivalentTo(4))
+		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
+
+		deployment := &appsv1.Deployment{}
+		Expect(admin.Get(ctx, client.ObjectKey{Namespace: p.target.Namespace, Name: "web"}, deployment)).To(Succeed())
+		applied := result.Objects[3]
+		Expect(applied.Ref).To(Equal(p.ref("apps", "Deployment", "web")))
+		Expect(applied.Kind).To(Equal(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}))
+		Expect(applied.UID).To(Equal(deployment.UID))
+		Expect(applied.Generation).To(Equal(deployment.Generation))
+		Expect(deployment.Labels).To(And(HaveKeyWithValue(v1alpha1.LabelEnvironment, "production"), HaveKeyWithValue(v1alpha1.LabelProject, "shop")))
+
+		again, err := p.deployer.Apply(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Changed()).To(BeZero())
+		Expect(p.writes.Load()).To(BeEquivalentTo(4), "unchanged objects must cost no write")
+		for i := range again.Objects {
+			Expect(again.Objects[i].UID).To(Equal(result.Objects[i].UID))
+		}
+
+		objects = p.objects(web + "\n---\n" + configMap("settings", "green"))
+		changed, err := p.deployer.Apply(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(changed.Changed()).To(Equal(1))
+		Expect(p.writes.Load()).To(BeEquivalentTo(5))
+		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "green"))
+	})
+
+	It("takes a field back that somebody else has changed", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(configMap("settings", "blue"))
+		Expect(p.deployer.Apply(ctx, objects)).Error().NotTo(HaveOccurred())
+		other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "settings"}}
+		Expect(admin.Patch(ctx, other, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"value":"red","theirs":"x"}}`)))).To(Succeed())
+		Expect(p.deployer.Apply(ctx, objects)).Error().NotTo(HaveOccurred())
+		Expect(p.configMap(ctx, "settings")).To(Equal(map[string]string{"value": "blue", "theirs": "x"}))
+	})
+
+	It("owns each field that a release says, so that it goes when a later release no longer says it", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		Expect(p.deployer.Apply(ctx, p.objects(configMap("settings", "blue")))).Error().NotTo(HaveOccurred())
+		other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "settings"}}
+		Expect(admin.Patch(ctx, other, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"added":"x"}}`)))).To(Succeed())
+
+		said := p.objects("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {value: blue, added: x}}")
+		pairs, err := p.deployer.Compare(ctx, said)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(plan.Changes(pairs)).To(BeEmpty(), "nothing that people can see changes")
+		Expect(p.deployer.Apply(ctx, said)).Error().NotTo(HaveOccurred())
+		fields := &corev1.ConfigMap{}
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(other), fields)).To(Succeed())
+		Expect(ownedBy(fields.ManagedFields, v1alpha1.FieldManager)).To(ContainSubstring(`f:added`))
+	})
+
+	It("removes a key of a Secret that was written as a string", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		Expect(p.deployer.Apply(ctx, p.objects("{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: x, b: z}}"))).Error().NotTo(HaveOccurred())
+		Expect(p.deployer.Apply(ctx, p.objects("{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: x}}"))).Error().NotTo(HaveOccurred())
+		secret := &corev1.Secret{}
+		Expect(admin.Get(ctx, client.ObjectKey{Namespace: p.target.Namespace, Name: "s"}, secret)).To(Succeed())
+		Expect(secret.Data).To(Equal(map[string][]byte{"a": []byte("x")}))
+	})
+
+	It("tells what was applied when an object is refused, and begins no later wave", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		result, err := p.deployer.Apply(ctx, p.objects(configMap("good", "x")+"\n---\n"+configMap("bad_name", "x")+"\n---\n"+web))
+		Expect(err).To(MatchError(ContainSubstring(`ConfigMap "bad_name" is refused by the API server`)))
+		Expect(result.Objects).To(HaveLen(1))
+		Expect(result.Objects[0].Ref.Name).To(Equal("good"))
+		Expect(admin.Get(ctx, client.ObjectKey{Namespace: p.target.Namespace, Name: "web"}, &appsv1.Deployment{})).NotTo(Succeed())
+	})
+
+	It("brings a kind along and objects of that kind in one release", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		definition := customResourceDefinition(ctx, p)
+		objects := p.objects(definition.manifest + "\n---\n" + definition.object("first"))
+
+		pairs, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(plan.Changes(pairs)).To(HaveExactElements(
+			HaveField("Action", v1alpha1.ChangeCreate), HaveField("Action", v1alpha1.ChangeCreate)))
+
+		result, err := p.deployer.Apply(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(Equal(2))
+		again, err := p.deployer.Apply(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Changed()).To(BeZero())
+		Expect(p.deployer.Compare(ctx, p.objects(definition.unknownField("second")))).Error().To(
+			MatchError(ContainSubstring(`.spec.colour: field not declared in schema`)), "a field that would be dropped must be refused")
+	})
+
+	It("brings a role and its binding in one release", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		p.allowEverywhere(ctx, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"*"}})
+		objects := p.objects(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: web}]`)
+		pairs, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(plan.Changes(pairs)).To(HaveLen(2))
+		Expect(p.deployer.Apply(ctx, objects)).Error().NotTo(HaveOccurred())
+	})
+
+	It("carries the promotion's identity on every request", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(configMap("settings", "blue"))
+		Expect(p.deployer.Compare(ctx, objects)).Error().NotTo(HaveOccurred())
+		Expect(p.deployer.Apply(ctx, objects)).Error().NotTo(HaveOccurred())
+		Expect(p.deployer.Prune(ctx, []v1alpha1.ObjectReference{p.ref("", "ConfigMap", "settings")}, owner)).Error().NotTo(HaveOccurred())
+		Eventually(func() []string { return auditedVerbs(p.target.Namespace) }).Should(ContainElements("get", "patch", "delete"))
+	})
+})
+
+// auditedVerbs are the verbs of all requests for ConfigMaps of a namespace, as the API server's audit log has them; it fails for one that was
+// not made as the deployer with the promotion's identity.
+func auditedVerbs(namespace string) []string {
+	log, err := os.Open(filepath.Join(local.Dir(), "audit.log"))
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = log.Close() }()
+	var verbs []string
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		if !strings.Contains(lines.Text(), "/namespaces/"+namespace+"/configmaps/settings") {
+			continue
+		}
+		event := struct {
+			Verb             string
+			ImpersonatedUser struct {
+				Username string
+				Groups   []string
+				Extra    map[string][]string
+			}
+		}{}
+		if json.Unmarshal(lines.Bytes(), &event) != nil {
+			continue // the last line is still being written
+		}
+		Expect(event.ImpersonatedUser.Username).To(Equal("system:serviceaccount:" + namespace + ":assent-deployer"))
+		Expect(event.ImpersonatedUser.Groups).To(ContainElement("system:serviceaccounts:" + namespace))
+		Expect(event.ImpersonatedUser.Extra).To(HaveKeyWithValue("assent.dev/promotion", ConsistOf("shop/to-production/7d0a")))
+		verbs = append(verbs, event.Verb)
+	}
+	return verbs
+}
+
+func ownedBy(entries []metav1.ManagedFieldsEntry, manager string) string {
+	for _, entry := range entries {
+		if entry.Manager == manager {
+			return entry.FieldsV1.String()
+		}
+	}
+	return ""
+}
+
+// definition is a kind of the test's own.
+type definition struct {
+	group, manifest string
+}
+
+// customResourceDefinition invents a kind that the deployer may define and use.
+func customResourceDefinition(ctx context.Context, p *place) definition {
+	made := definition{group: p.target.Namespace + ".example.com"}
+	made.manifest = fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.%[1]s}
+spec:
+  group: %[1]s
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, singular: widget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]`, made.group)
+	all := []string{"get", "list", "watch", "create", "patch", "delete"}
+	p.allowEverywhere(ctx,
+		rbacv1.PolicyRule{APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"}, Verbs: all},
+		rbacv1.PolicyRule{APIGroups: []string{made.group}, Resources: []string{"widgets"}, Verbs: all})
+	DeferCleanup(func(ctx context.Context) {
+		crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "widgets." + made.group}}
+		Expect(client.IgnoreNotFound(admin.Delete(ctx, crd))).To(Succeed())
+	})
+	return made
+}
+
+func (d definition) object(name string) string {
+	return fmt.Sprintf("{apiVersion: %s/v1, kind: Widget, metadata: {name: %s}, spec: {size: 3}}", d.group, name)
+}
+
+func (d definition) unknownField(name string) string {
+	return fmt.Sprintf("{apiVersion: %s/v1, kind: Widget, metadata: {name: %s}, spec: {colour: red}}", d.group, name)
+}
