@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/internal/guard"
@@ -142,10 +143,10 @@ func shippedValidations() []validation {
 func (w *world) takeOut(ctx context.Context, v validation) {
 	GinkgoHelper()
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
-	Expect(w.as(cluster.Admin).Get(ctx, client.ObjectKey{Name: v.policy}, policy)).To(Succeed())
-	Expect(policy.Spec.Validations[v.index].Message).To(Equal(v.message))
-	policy.Spec.Validations[v.index].Expression = "true"
-	Expect(w.as(cluster.Admin).Update(ctx, policy)).To(Succeed())
+	policy.Name = v.policy
+	patch := fmt.Sprintf(`[{"op":"test","path":"/spec/validations/%[1]d/message","value":%[2]q},
+		{"op":"replace","path":"/spec/validations/%[1]d/expression","value":"true"}]`, v.index, v.message)
+	Expect(w.as(cluster.Admin).Patch(ctx, policy, client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
 }
 
 // firstSuccess is nil when one of a rule's attacks succeeds.

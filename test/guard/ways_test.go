@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gomodules.xyz/jsonpatch/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +20,9 @@ import (
 
 // errNoEffect says that a write was admitted and changed nothing that was asked for.
 var errNoEffect = errors.New("admitted without effect")
+
+// attacker is a field manager.
+const attacker = "attacker"
 
 // way is one kind of write that makes `after` of `before`. It returns the object that the API server made of it.
 type way struct {
@@ -42,17 +47,20 @@ var (
 	mergePatch = way{"merge patch", func(ctx context.Context, c client.Client, before, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return after, c.Patch(ctx, after, client.MergeFrom(before))
 	}}
-	createByApply = way{"server-side apply", func(ctx context.Context, c client.Client, _, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	plainApply = way{"server-side apply", func(ctx context.Context, c client.Client, _, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return apply(ctx, c, after)
 	}}
 	// Whoever applies removes only what nobody else owns, so the attacker takes the ownership of every field first: managed fields can be
 	// rewritten by whoever may update the object.
 	takeover = way{"server-side apply", func(ctx context.Context, c client.Client, before, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-		forget := client.RawPatch(types.JSONPatchType, []byte(`[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]`))
-		if err := c.Patch(ctx, before.DeepCopy(), forget); err != nil {
+		owned, err := apply(ctx, c, before)
+		if err != nil {
 			return nil, fmt.Errorf("taking over the ownership: %w", err)
 		}
-		if _, err := apply(ctx, c, before); err != nil {
+		owned.SetManagedFields(slices.DeleteFunc(owned.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+			return entry.Manager != attacker
+		}))
+		if err := c.Update(ctx, owned); err != nil {
 			return nil, fmt.Errorf("taking over the ownership: %w", err)
 		}
 		return apply(ctx, c, after)
@@ -72,7 +80,7 @@ var (
 	}}
 	applyStatus = way{"server-side apply of /status", func(ctx context.Context, c client.Client, _, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		wanted := applicable(after)
-		err := c.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner("attacker"), client.ForceOwnership)
+		err := c.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(attacker), client.ForceOwnership)
 		return wanted, err
 	}}
 	remove = way{"delete", func(ctx context.Context, c client.Client, before, _ *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -82,16 +90,16 @@ var (
 		return nil, c.DeleteAllOf(ctx, before, client.InNamespace(before.GetNamespace()))
 	}}
 
-	creations = []way{create, createByApply}
+	creations = []way{create, plainApply}
 	changes   = []way{update, jsonPatch, mergePatch, takeover}
-	patches   = []way{jsonPatch, mergePatch, takeover}
+	patches   = []way{jsonPatch, mergePatch, plainApply}
 	statuses  = []way{updateStatus, jsonPatchStatus, mergePatchStatus, applyStatus}
 	deletions = []way{remove, removeAll}
 )
 
 func apply(ctx context.Context, c client.Client, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	wanted := applicable(object)
-	err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner("attacker"), client.ForceOwnership)
+	err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(attacker), client.ForceOwnership)
 	return wanted, err
 }
 
