@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/promotion"
 )
 
 const (
@@ -57,6 +58,9 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err := r.Client.Get(ctx, request.NamespacedName, environment); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.Promotions.writes.ahead(environment) {
+		return ctrl.Result{}, nil
+	}
 	if err := r.closeOrphan(ctx, environment); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -73,6 +77,7 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 			}
 			return ctrl.Result{}, err
 		}
+		r.Promotions.writes.wrote(environment)
 	}
 	return ctrl.Result{RequeueAfter: again}, nil
 }
@@ -104,7 +109,7 @@ func environmentStatus(environment *v1alpha1.Environment, seen surroundings) (v1
 	status := *environment.Status.DeepCopy()
 	status.ObservedGeneration = environment.Generation
 	var again time.Duration
-	status.Waiting, again = waitingOf(seen)
+	status.Waiting, again = waitingOf(environment, seen)
 
 	set := func(kind string, value metav1.ConditionStatus, reason, message string) {
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
@@ -133,11 +138,15 @@ func environmentStatus(environment *v1alpha1.Environment, seen surroundings) (v1
 }
 
 // waitingOf lists the Promotions that have waited for a while, oldest first, and says when the next has.
-func waitingOf(seen surroundings) ([]v1alpha1.WaitingPromotion, time.Duration) {
+func waitingOf(environment *v1alpha1.Environment, seen surroundings) ([]v1alpha1.WaitingPromotion, time.Duration) {
 	var waiting []v1alpha1.WaitingPromotion
 	var again time.Duration
 	for i := range seen.promotions {
 		p := &seen.promotions[i]
+		if shown := shownWaiting(environment, p); shown != nil && promotion.Started(p) {
+			waiting = append(waiting, *shown) // taken off by the write that ends its rollout, not by one of its own
+			continue
+		}
 		if !waits(p) {
 			continue
 		}
@@ -158,6 +167,16 @@ func waitingOf(seen surroundings) ([]v1alpha1.WaitingPromotion, time.Duration) {
 		return cmp.Compare(a.Promotion, b.Promotion)
 	})
 	return waiting[:min(len(waiting), mostWaiting)], again
+}
+
+// shownWaiting is a Promotion as the Environment shows it now; nil if it does not.
+func shownWaiting(environment *v1alpha1.Environment, p *v1alpha1.Promotion) *v1alpha1.WaitingPromotion {
+	for i := range environment.Status.Waiting {
+		if environment.Status.Waiting[i].Promotion == p.Name {
+			return &environment.Status.Waiting[i]
+		}
+	}
+	return nil
 }
 
 // sooner of two waits, of which zero is never.

@@ -54,6 +54,7 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 		if err := r.Client.Status().Update(ctx, p); err != nil {
 			return outcome{}, moved(err)
 		}
+		r.writes.wrote(p)
 	}
 	entry := entryOf(p, seen.Release, v1alpha1.AuditIntent, seen.Now)
 	entry.Reason = p.Spec.Reason

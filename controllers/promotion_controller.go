@@ -35,6 +35,7 @@ type PromotionReconciler struct {
 	Events    events.EventRecorder
 
 	rollouts *rollouts
+	writes   *writes
 	// working is held while a promotion is worked on, so that nobody closes its rollout at the same time.
 	working *locks
 	// starting is held from the proof to the intent, so that one promotion of an Environment at a time goes that way.
@@ -58,6 +59,9 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	if err := r.Client.Get(ctx, request.NamespacedName, p); err != nil {
 		r.forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.writes.ahead(p) {
+		return ctrl.Result{}, nil
 	}
 	for {
 		done, err := r.step(ctx, p)

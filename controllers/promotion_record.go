@@ -35,6 +35,7 @@ func (r *PromotionReconciler) record(ctx context.Context, p *v1alpha1.Promotion,
 	if err := r.Client.Status().Update(ctx, p); err != nil {
 		return outcome{}, moved(err)
 	}
+	r.writes.wrote(p)
 	r.announce(p, before)
 	if promotion.Ended(p) {
 		observeEnd(p)

@@ -36,6 +36,7 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 		if err := r.Client.Status().Update(ctx, environment); err != nil {
 			return err
 		}
+		r.writes.wrote(environment)
 		return nil
 	})
 }

@@ -90,7 +90,7 @@ func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Planner:   &Planner{Contents: released, Deployers: deployers, Clock: passing},
 		Deployers: deployers, Health: tracker, Ledger: ledger, Clock: passing, Events: mgr.GetEventRecorder("assent"),
-		rollouts: newRollouts(), working: newLocks(), starting: newLocks(), woken: woken,
+		rollouts: newRollouts(), writes: newWrites(), working: newLocks(), starting: newLocks(), woken: woken,
 	}, nil
 }
 
