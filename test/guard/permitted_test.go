@@ -1,0 +1,114 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package guard_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/test/cluster"
+)
+
+var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
+	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+
+	It("a dry run is denied as the write would be", func(ctx context.Context) {
+		err := scene.as(cluster.Mallory).Create(ctx, scene.request(cluster.Mallory, production), client.DryRunAll)
+		Expect(err).To(deniedBy("G1"))
+	})
+
+	It("everybody may label and annotate what they may update", func(ctx context.Context) {
+		promotion := scene.started(ctx)
+		promotion.Labels = map[string]string{"team": "shop"}
+		Expect(scene.as(cluster.Mallory).Update(ctx, promotion)).To(Succeed())
+	})
+
+	It("whoever may update a Promotion may cancel it, after the start too", func(ctx context.Context) {
+		promotion := scene.started(ctx)
+		promotion.Spec.Cancel.Reason = "not today"
+		Expect(scene.as(cluster.Bob).Update(ctx, promotion)).To(Succeed())
+	})
+
+	It("the operator adds and removes its finalizer", func(ctx context.Context) {
+		promotion := scene.held(ctx)
+		before := promotion.DeepCopy()
+		promotion.Finalizers = nil
+		Expect(scene.as(operator).Patch(ctx, promotion, client.MergeFrom(before))).To(Succeed())
+	})
+
+	It("dave, who may impersonate the deployer, changes everything else of an Environment without being asked again", func(ctx context.Context) {
+		environment := scene.environment(ctx)
+		environment.Spec.Stage = "live"
+		Expect(scene.as(cluster.Mallory).Update(ctx, environment)).To(Succeed())
+	})
+
+	It("a Promotion and what it owns are deleted in the foreground", func(ctx context.Context) {
+		promotion := scene.planned(ctx)
+		owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: unique("owned"), Namespace: scene.project.Name, OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Promotion", Name: promotion.Name, UID: promotion.UID,
+		}}}}
+		Expect(scene.as(cluster.Admin).Create(ctx, owned)).To(Succeed())
+		Expect(scene.as(cluster.Bob).Delete(ctx, promotion, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+		for _, object := range []client.Object{owned, promotion} {
+			Eventually(scene.gone).WithArguments(ctx, object).WithTimeout(patience).Should(BeTrue())
+		}
+	})
+
+	It("a project without history is deleted with its namespace", func(ctx context.Context) {
+		project, err := scene.cluster.Project(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		for _, object := range []client.Object{
+			cluster.NewRelease(project.Name, "release", "1.0.0", "{}"),
+			cluster.NewEnvironment(project.Name, production, scene.target),
+			cluster.NewPromotion(project.Name, "promotion", "release", production),
+		} {
+			Expect(scene.as(cluster.Admin).Create(ctx, object)).To(Succeed())
+		}
+		namespace := scene.deleteNamespace(ctx, project.Name)
+		Eventually(scene.gone).WithArguments(ctx, namespace).WithTimeout(2 * patience).Should(BeTrue())
+	})
+
+	It("a project with history is deleted only after somebody has archived it", func(ctx context.Context) {
+		project, err := scene.cluster.Project(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(project.Bind(ctx, "assent-archiver", archiver)).To(Succeed())
+		record := scene.record()
+		record.Namespace = project.Name
+		Expect(scene.as(operator).Create(ctx, record)).To(Succeed())
+		namespace := scene.deleteNamespace(ctx, project.Name)
+		Eventually(func(g Gomega) {
+			g.Expect(scene.as(cluster.Admin).Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
+			g.Expect(namespace.Status.Conditions).To(ContainElement(And(
+				HaveField("Type", corev1.NamespaceDeletionContentFailure),
+				HaveField("Status", corev1.ConditionTrue),
+				HaveField("Message", ContainSubstring("(G12)")))))
+		}).WithTimeout(patience).Should(Succeed())
+		Expect(scene.gone(ctx, record)).To(BeFalse())
+	})
+
+	It("an archiver deletes audit records, in the foreground too", func(ctx context.Context) {
+		Expect(scene.as(archiver).Delete(ctx, scene.recorded(ctx))).To(Succeed())
+		record := scene.recorded(ctx)
+		Expect(scene.as(archiver).Delete(ctx, record, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+		Eventually(scene.gone).WithArguments(ctx, record).WithTimeout(patience).Should(BeTrue())
+	})
+})
+
+func (w *world) deleteNamespace(ctx context.Context, name string) *corev1.Namespace {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	Expect(w.as(cluster.Admin).Delete(ctx, namespace)).To(Succeed())
+	return namespace
+}
+
+func (w *world) gone(ctx context.Context, object client.Object) bool {
+	return apierrors.IsNotFound(w.as(cluster.Admin).Get(ctx, client.ObjectKeyFromObject(object), object))
+}
