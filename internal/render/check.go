@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -138,7 +138,7 @@ func (l located) checkMetadata() error {
 	if !isText || name == "" {
 		return l.errorf("`metadata.name` is missing or not text: set it; put numbers in quotes")
 	}
-	if problems := path.IsValidPathSegmentName(name); len(problems) > 0 || len(name) > maxNameBytes {
+	if problems := content.IsPathSegmentName(name); len(problems) > 0 || len(name) > maxNameBytes {
 		return l.errorf("`metadata.name` must be at most %d bytes, without \"/\" and \"%%\"", maxNameBytes)
 	}
 	if err := l.checkNamespace(metadata); err != nil {

@@ -22,6 +22,9 @@ const (
 	maxKustomizeDepth   = 32
 	maxCopyOperations   = 8
 	maxReplacementPaths = 256
+	// maxKustomizeWork is the sum of the squares of the objects in each kustomization, since kustomize compares each with each: 1,000
+	// objects in four layers. One build is some seconds then, and others wait for it.
+	maxKustomizeWork = 4 * MaxObjects * MaxObjects
 )
 
 // kustomizationWalk follows a kustomization through everything it refers to, before kustomize does. Kustomize would fetch what is not
@@ -31,6 +34,7 @@ type kustomizationWalk struct {
 	kustomizations int
 	documents      int
 	bytes          int
+	work           int
 	copies         int
 	replacements   replacementPaths
 }
@@ -60,12 +64,17 @@ func (w *kustomizationWalk) visit(folder, kind string, above []string) error {
 			kustomization.Kind, kind)
 	}
 	kustomization.FixKustomization()
+	documentsBefore := w.documents
 	for _, check := range []func(*types.Kustomization) error{
 		at.checkResources, at.checkComponents, at.checkGenerators, at.checkPatches, at.checkReplacements, at.checkConfigurations,
 	} {
 		if err := check(kustomization); err != nil {
 			return err
 		}
+	}
+	within := w.documents - documentsBefore
+	if w.work += within * within; w.work > maxKustomizeWork {
+		return at.errorf("builds many objects in many kustomizations on top of each other: use fewer overlays, or split it into several applications")
 	}
 	return nil
 }
@@ -114,6 +123,7 @@ func (f *folderWalk) refuseUnsafe(k *types.Kustomization) error {
 		{len(k.Transformers) > 0, "transformers", "plugins are not run; use kustomize's own fields, such as `labels` and `patches`"},
 		{len(k.Validators) > 0, "validators", "plugins are not run; validate in CI"},
 		{len(k.OpenAPI) > 0, "openapi", "the schema is fixed; use JSON patches for lists in custom resources"},
+		//nolint:staticcheck // deprecated, and refused for it
 		{len(k.Vars) > 0, "vars", "kustomize has deprecated it; use `replacements`"},
 	}
 	for _, one := range refused {

@@ -128,6 +128,16 @@ func TestBasesThatMultiplyAreBounded(t *testing.T) {
 	expectError(t, err, "kustomizations", "flatten it")
 }
 
+func TestManyObjectsInManyOverlaysAreBounded(t *testing.T) {
+	const service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: a%d}\n"
+	tree := source.Tree{"l0/kustomization.yaml": []byte("resources: [a.yaml]"), "l0/a.yaml": []byte(manifests(500, service))}
+	for i := 1; i < 20; i++ {
+		tree[fmt.Sprintf("l%d/kustomization.yaml", i)] = fmt.Appendf(nil, "resources: [../l%d]", i-1)
+	}
+	_, err := Render(tree, Options{Path: "l19"})
+	expectError(t, err, `file "l16/kustomization.yaml"`, "fewer overlays")
+}
+
 func TestGeneratorsReadFilesAndNoEnvironment(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_OPERATOR", "leaked")
 	objects, err := Render(treeOf(

@@ -23,7 +23,7 @@ const (
 	fieldOCIURL    = "spec.source.oci.url"
 	fieldOCITag    = "spec.source.oci.tag"
 	fieldOCIDigest = "spec.source.oci.digest"
-	fieldOCISecret = "spec.source.oci.secretRef"
+	fieldOCISecret = "spec.source.oci.secretRef" //nolint:gosec // the name of a field
 
 	schemeTLS   = "oci://"
 	schemePlain = "oci+http://"

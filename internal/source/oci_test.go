@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/crane"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
@@ -86,7 +85,7 @@ func pushWithOras(t *testing.T, r *testRegistry, name, tag string) {
 // pushWithCrane pushes an image as `crane append` makes it: an empty image with a layer for each archive.
 func pushWithCrane(t *testing.T, r *testRegistry, name, tag string, archives ...[]byte) {
 	t.Helper()
-	var image v1.Image = empty.Image
+	image := empty.Image
 	for _, archive := range archives {
 		file := filepath.Join(t.TempDir(), "layer.tar")
 		if err := os.WriteFile(file, archive, 0o600); err != nil {

@@ -210,8 +210,6 @@ type archived struct {
 	content string
 	kind    byte
 	link    string
-	// size that the header claims; the content's where it is 0.
-	size int64
 }
 
 func file(name, content string) archived { return archived{name: name, content: content} }

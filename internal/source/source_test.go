@@ -168,12 +168,10 @@ func TestCredentialsAreSentToTheirRegistryAlone(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	defer thief.Close()
-	credentials := Credentials{}
-	parsed, err := ParseDockerConfig([]byte(fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q}}}`, locked.host(), username, password)))
+	credentials, err := ParseDockerConfig([]byte(fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q}}}`, locked.host(), username, password)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	credentials = parsed
 	_, err = locked.fetcher(t, Limits{}).Resolve(t.Context(), oci(schemePlain+thief.Listener.Addr().String()+"/shop", "1", ""), credentials)
 	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldOCISecret)
 	locked.set(func(w http.ResponseWriter, req *http.Request) bool {
