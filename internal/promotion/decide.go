@@ -93,7 +93,7 @@ func endOf(seen Observation) *End {
 		return &End{Reason: v1alpha1.ReasonCancelled, Type: v1alpha1.AuditCancelled, Message: "deleted before its start; nothing was applied"}
 	case p.Spec.Cancel.Reason != "":
 		return &End{Reason: v1alpha1.ReasonCancelled, Type: v1alpha1.AuditCancelled,
-			Message: "cancelled before its start; nothing was applied: " + p.Spec.Cancel.Reason}
+			Message: "cancelled before its start: " + p.Spec.Cancel.Reason + "; nothing was applied"}
 	case seen.Newer != "":
 		return &End{Reason: v1alpha1.ReasonSuperseded, Type: v1alpha1.AuditSuperseded,
 			Message: fmt.Sprintf("the newer promotion %q to environment %q has started; nothing was applied", seen.Newer, p.Spec.Environment)}
@@ -123,11 +123,11 @@ func invalid(seen Observation) string {
 
 func rejected(approvals approval.Result) End {
 	rejection := approvals.Rejections[0]
-	message := fmt.Sprintf("rejected by %q; nothing was applied", rejection.User)
+	message := fmt.Sprintf("rejected by %q", rejection.User)
 	if rejection.Comment != "" {
 		message += ": " + rejection.Comment
 	}
-	return End{Reason: v1alpha1.ReasonRejected, Type: v1alpha1.AuditRejected, Message: message, Approvals: approvals}
+	return End{Reason: v1alpha1.ReasonRejected, Type: v1alpha1.AuditRejected, Message: clip(message + "; nothing was applied"), Approvals: approvals}
 }
 
 // planStands says whether the plan in status is still the one to approve: it was made from the same inputs, and the deployer could carry it out.

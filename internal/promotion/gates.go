@@ -121,15 +121,30 @@ func approvalGate(seen Observation, approvals approval.Result) *v1alpha1.Blocker
 			clears = append(clears, whose)
 		}
 	}
-	message := fmt.Sprintf("needs %s; %s", strings.Join(needs, " and "), given(approvals))
+	message := fmt.Sprintf("needs %s; %s", strings.Join(needs, ", and "), given(approvals))
+	if people := idle(approvals); len(people) > 0 {
+		message += fmt.Sprintf("; the approval of %s fits no rule that is open", quoted(people, "and"))
+	}
 	for _, ignored := range approvals.Status.Ignored {
 		message += fmt.Sprintf("; not counted: %q %s", ignored.User, ignored.Reason)
 	}
 	return &v1alpha1.Blocker{
 		Gate: v1alpha1.GateApproval, Message: clip(message),
 		Clears: clip(fmt.Sprintf("%s, with the verb `approve` on environment %q%s",
-			strings.Join(clears, " and "), seen.Promotion.Spec.Environment, exceptRequester(seen))),
+			strings.Join(clears, ", and "), seen.Promotion.Spec.Environment, exceptRequester(seen))),
 	}
+}
+
+// idle are the people whose approval counts and is not needed: every rule that they fit is full without them.
+func idle(approvals approval.Result) []string {
+	var people []string
+	for _, counted := range approvals.Status.Counted {
+		rejected := slices.ContainsFunc(approvals.Rejections, func(b approval.Ballot) bool { return b.User == counted.User })
+		if _, fills := approvals.Filled[counted.User]; !fills && !rejected {
+			people = append(people, counted.User)
+		}
+	}
+	return people
 }
 
 // given says in words how many approvals there are.
@@ -155,6 +170,9 @@ func need(missing approval.Missing) string {
 	if whose := members(missing.Rule); whose != "" {
 		from = " from " + whose
 	}
+	if missing.Rule.Name == approval.DefaultRule {
+		return fmt.Sprintf("%d more %s%s", missing.Count, noun, from) // nobody has named it
+	}
 	return fmt.Sprintf("%d more %s%s (rule %q)", missing.Count, noun, from, missing.Rule.Name)
 }
 
@@ -162,15 +180,16 @@ func need(missing approval.Missing) string {
 func members(rule v1alpha1.ApprovalRule) string {
 	var parts []string
 	if len(rule.Groups) > 0 {
-		parts = append(parts, "group "+quoted(rule.Groups))
+		parts = append(parts, "group "+quoted(rule.Groups, "or"))
 	}
 	if len(rule.Users) > 0 {
-		parts = append(parts, "user "+quoted(rule.Users))
+		parts = append(parts, "user "+quoted(rule.Users, "or"))
 	}
 	return strings.Join(parts, " or ")
 }
 
-func quoted(names []string) string {
+// quoted names, at most five, with a word in between.
+func quoted(names []string, word string) string {
 	const most = 5
 	var parts []string
 	for i, name := range names {
@@ -180,13 +199,13 @@ func quoted(names []string) string {
 		}
 		parts = append(parts, fmt.Sprintf("%q", name))
 	}
-	return strings.Join(parts, " or ")
+	return strings.Join(parts, " "+word+" ")
 }
 
 // clip keeps a message within the bounds of the API. The API server would store invalid UTF-8 as something else, and
 // every comparison with it would find a change.
 func clip(message string) string {
-	const most = 2000
+	const most = 1900
 	message = strings.ToValidUTF8(message, "\uFFFD")
 	if len(message) <= most {
 		return message

@@ -32,14 +32,14 @@ func decideRollout(seen Observation) Decision {
 	case rollout.Failure != "":
 		return Finish{Type: v1alpha1.AuditFailed, Message: clip(rollout.Failure)}
 	case rollout.Hopeless:
-		return Finish{Type: v1alpha1.AuditFailed, Message: clip(unhealthy(rollout.Progress))}
+		return Finish{Type: v1alpha1.AuditFailed, Message: failed(unhealthy(rollout.Progress))}
 	case rollout.Applied && rollout.Healthy && rollout.Prunes:
 		return Prune{}
 	case rollout.Applied && rollout.Healthy:
 		return Finish{Type: v1alpha1.AuditSucceeded, Message: "every object is applied and healthy"}
 	case remaining(seen) <= 0:
 		return Finish{Type: v1alpha1.AuditFailed,
-			Message: clip(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), unhealthy(rollout.Progress)))}
+			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), unhealthy(rollout.Progress)))}
 	case !rollout.Applied:
 		return Apply{}
 	default:
@@ -82,9 +82,16 @@ func decideUnrecorded(seen Observation) Decision {
 		return Start{Approvals: approvals}
 	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue && remaining(seen) > 0:
 		return Watch{Deadline: remaining(seen)}
+	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue:
+		return end(fmt.Sprintf("its turn did not come within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), blockers[0].Message))
 	default:
 		return end(blockers[0].Message)
 	}
+}
+
+// failed says why, and what people can do.
+func failed(why string) string {
+	return clip(why) + "; what was applied stays: to try again, or to go back, create a new promotion"
 }
 
 func timeout(environment *v1alpha1.Environment) time.Duration {

@@ -6,6 +6,7 @@ package promotion
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -34,9 +35,6 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 		if next.Approvals.Status.Summary != "" {
 			status.Approvals = next.Approvals.Status
 		}
-		if next.Reason == v1alpha1.ReasonRejected {
-			setCondition(&status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonRejected, next.Message)
-		}
 		finish(&status, seen, next.Reason, next.Message)
 	}
 	status.ObservedGeneration = seen.Promotion.Generation
@@ -45,7 +43,9 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 
 // waitFor says what keeps the promotion from starting.
 func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
-	status.Plan = currentPlan(seen)
+	if plan := currentPlan(seen); !samePlan(plan, status.Plan) {
+		status.Plan = plan
+	}
 	status.Approvals = wait.Approvals.Status
 	status.Blockers = wait.Blockers
 	reason := waiting(status.Plan.Digest != "", wait)
@@ -57,6 +57,13 @@ func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
 	}
 	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, message)
 	setApproved(status, seen, wait.Approvals)
+}
+
+// samePlan says whether two plans differ in nothing but the time at which they were made. A plan that is made anew and comes
+// out the same is not written again.
+func samePlan(a, b v1alpha1.Plan) bool {
+	a.PlannedTime = b.PlannedTime
+	return equality.Semantic.DeepEqual(a, b)
 }
 
 // waiting is the state of a promotion with these blockers.
@@ -108,6 +115,9 @@ func finish(status *v1alpha1.PromotionStatus, seen Observation, reason, message 
 	status.Blockers = nil
 	status.Plan.Diff = ""
 	status.CompletionTime = metav1.NewTime(seen.Now)
+	if reason == v1alpha1.ReasonRejected {
+		setCondition(status, seen, v1alpha1.ConditionApproved, metav1.ConditionFalse, reason, message)
+	}
 	succeeded := metav1.ConditionFalse
 	if reason == v1alpha1.ReasonSucceeded {
 		succeeded = metav1.ConditionTrue

@@ -27,7 +27,11 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // digestOf something, as a pretence.
 func digestOf(something any) v1alpha1.Digest {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%v", something)))
+	raw, err := json.Marshal(something)
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(raw)
 	return v1alpha1.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
@@ -289,8 +293,8 @@ func (w *world) plan(inputs v1alpha1.PlanInputs) *Planned {
 		return &Planned{Refused: w.refused}
 	case w.noDeployer:
 		return &Planned{
-			Unable: `service account "assent-deployer" does not exist in namespace "shop-prod"`,
-			Remedy: "whoever administers namespace \"shop-prod\", by `kubectl -n shop-prod create serviceaccount assent-deployer`",
+			Unable: fmt.Sprintf(`service account %q does not exist in namespace "shop-prod"`, w.environment.Spec.Target.ServiceAccountName),
+			Remedy: "whoever administers namespace \"shop-prod\", by `kubectl -n shop-prod create serviceaccount " + w.environment.Spec.Target.ServiceAccountName + "`",
 		}
 	}
 	decisive := inputs
@@ -329,6 +333,8 @@ func (w *world) writeStatus(before, after v1alpha1.PromotionStatus) {
 	}
 	if after.Plan.Digest != before.Plan.Digest {
 		line("plan", approval.Short(after.Plan.Digest))
+	} else if !equality.Semantic.DeepEqual(before.Plan, after.Plan) && after.CompletionTime.IsZero() {
+		line("plan", "made anew, the same digest")
 	}
 	if !equality.Semantic.DeepEqual(before.Approvals, after.Approvals) {
 		line("approvals", summary(after.Approvals))
