@@ -73,18 +73,15 @@ fmt: ## Format the code
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code and the API types
-	@for module in . hack/devcluster; do echo "linting $$module"; \
-	  (cd $$module && "$(GOLANGCI_LINT)" run --config="$(CURDIR)/.golangci.yml" ./...); done
+	@GOLANGCI_LINT="$(GOLANGCI_LINT)" MODULES="$(MODULES)" sh hack/lint.sh
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI_LINT) ## Lint, and repair what can be repaired
-	@for module in . hack/devcluster; do echo "linting $$module"; \
-	  (cd $$module && "$(GOLANGCI_LINT)" run --fix --config="$(CURDIR)/.golangci.yml" ./...); done
+	@GOLANGCI_LINT="$(GOLANGCI_LINT)" MODULES="$(MODULES)" sh hack/lint.sh --fix
 
 .PHONY: verify
 verify: $(CONTROLLER_GEN) $(GOLANGCI_LINT) ## Check that generated files are current, modules tidy and lint clean
-	@CONTROLLER_GEN="$(CONTROLLER_GEN)" MODULES="$(MODULES)" sh hack/verify.sh
-	@$(MAKE) lint
+	@CONTROLLER_GEN="$(CONTROLLER_GEN)" GOLANGCI_LINT="$(GOLANGCI_LINT)" MODULES="$(MODULES)" sh hack/verify.sh
 
 ##@ Testing
 

@@ -2,8 +2,8 @@
 # Copyright The Assent Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Checks that what is generated is current, modules are tidy, and every Go file is formatted, vetted and has its header.
-# All checks run; the exit code says whether all hold. Wants CONTROLLER_GEN and MODULES.
+# Checks that what is generated is current, modules are tidy, and every Go file is formatted, vetted, linted and has its header.
+# All checks run; the exit code says whether all hold. Wants CONTROLLER_GEN, GOLANGCI_LINT and MODULES.
 set -eu
 cd "$(dirname "$0")/.."
 failed=
@@ -41,9 +41,11 @@ generated_is_current() {
 }
 
 modules_are_tidy() {
+  result=0
   for module in $MODULES; do
-    go -C "$module" mod tidy -diff || return 1
+    go -C "$module" mod tidy -diff || { echo "not tidy: $module"; result=1; }
   done
+  return $result
 }
 
 formatted() {
@@ -60,9 +62,11 @@ headers_are_there() {
 }
 
 vetted() {
+  result=0
   for module in $MODULES; do
-    [ -z "$(go -C "$module" list ./... 2>/dev/null)" ] || go -C "$module" vet ./... || return 1
+    [ -z "$(go -C "$module" list ./... 2>/dev/null)" ] || go -C "$module" vet ./... || result=1
   done
+  return $result
 }
 
 check "generated files" "Run: make generate" generated_is_current
@@ -70,5 +74,6 @@ check "modules" "Run: go mod tidy, in the module shown" modules_are_tidy
 check "format" "Run: make fmt" formatted
 check "headers" "Begin these files with hack/boilerplate.go.txt" headers_are_there
 check "vet" "See above" vetted
+check "lint" "See above; make lint-fix repairs some" sh hack/lint.sh
 
 [ -z "$failed" ] || { echo "not as they should be:$failed" >&2; exit 1; }
