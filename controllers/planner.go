@@ -70,18 +70,7 @@ func (p *Planner) Render(ctx context.Context, release *v1alpha1.Release, environ
 	}
 	spec.Target = intent.Target
 	named := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: release.Namespace, Name: intent.Environment}}
-	objects, err := p.render(ctx, release, spec, named, intent.Release.Digest)
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := plan.RenderedDigest(objects)
-	if err != nil {
-		return nil, err
-	}
-	if rendered != intent.RenderedDigest {
-		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("the rendered objects have digest %s, and the intent on record says %s: nothing else may be applied", rendered, intent.RenderedDigest)}}
-	}
-	return objects, nil
+	return p.render(ctx, release, spec, named, intent.Release.Digest)
 }
 
 // render the objects of a Release as they stand in an Environment.

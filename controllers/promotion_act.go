@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -85,6 +86,9 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 			return r.failed(seen, err)
 		}
 	}
+	if err := asApproved(known); err != nil {
+		return r.failed(seen, err)
+	}
 	deployer, err := r.Deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
 	if err != nil {
 		return r.failed(seen, err)
@@ -98,6 +102,19 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	}
 	known.applied = true
 	return outcome{again: true}, nil
+}
+
+// asApproved makes sure, at the last moment, that what is applied is what the intent on record speaks of.
+func asApproved(known *rollout) error {
+	rendered, err := plan.RenderedDigest(known.objects)
+	if err != nil {
+		return err
+	}
+	if rendered != known.intent.Spec.RenderedDigest {
+		return &plan.InvalidError{Problems: []string{fmt.Sprintf(
+			"the objects at hand have digest %s, and what was approved has %s: nothing else is applied", rendered, known.intent.Spec.RenderedDigest)}}
+	}
+	return nil
 }
 
 // takeOver renders the objects of a rollout that another process has started.

@@ -1,0 +1,91 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+var (
+	configMap  = v1alpha1.ObjectReference{Kind: "ConfigMap", Namespace: "shop-prod", Name: "shop"}
+	deployment = v1alpha1.ObjectReference{Group: "apps", Kind: "Deployment", Namespace: "shop-prod", Name: "shop"}
+	service    = v1alpha1.ObjectReference{Kind: "Service", Namespace: "shop-prod", Name: "shop"}
+	noon       = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+)
+
+func record(kind v1alpha1.AuditType, sequence int64, objects ...v1alpha1.ObjectReference) *v1alpha1.AuditRecord {
+	return &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{
+		Type: kind, Sequence: sequence, Hash: v1alpha1.Digest(fmt.Sprintf("sha256:%064d", sequence)), Environment: "production",
+		Time: metav1.NewTime(noon.Add(time.Duration(sequence) * time.Minute)), Promotion: v1alpha1.ObjectIdentity{Name: "shop-2", UID: "u2"},
+		Release: v1alpha1.AuditedRelease{ObjectIdentity: v1alpha1.ObjectIdentity{Name: "shop-2.0.0", UID: "r2"}, Version: "2.0.0"},
+		Reason:  "the reason", Objects: objects,
+	}}
+}
+
+func inUse() *v1alpha1.Environment {
+	return &v1alpha1.Environment{
+		ObjectMeta: metav1.ObjectMeta{Name: "production", Generation: 3},
+		Status: v1alpha1.EnvironmentStatus{
+			Current:   v1alpha1.Deployment{Release: "shop-1.0.0", Version: "1.0.0"},
+			Inventory: []v1alpha1.ObjectReference{configMap, service},
+			Waiting:   []v1alpha1.WaitingPromotion{{Promotion: "shop-2"}, {Promotion: "shop-3"}},
+		},
+	}
+}
+
+func TestARolloutThatSucceededIsWhatRunsAndTheInventoryIsItsObjects(t *testing.T) {
+	g := NewWithT(t)
+	environment := inUse()
+	afterRollout(&environment.Status, environment, record(v1alpha1.AuditIntent, 3, configMap, deployment), record(v1alpha1.AuditSucceeded, 4))
+
+	g.Expect(environment.Status.Current.Version).To(Equal("2.0.0"))
+	g.Expect(environment.Status.Current.StartedTime.Time).To(Equal(noon.Add(3 * time.Minute)))
+	g.Expect(environment.Status.Current.SinceTime.Time).To(Equal(noon.Add(4 * time.Minute)))
+	g.Expect(environment.Status.Previous.Version).To(Equal("1.0.0"))
+	g.Expect(environment.Status.Inventory).To(ConsistOf(configMap, deployment))
+	g.Expect(environment.Status.Audit.Sequence).To(BeEquivalentTo(4))
+	g.Expect(environment.Status.Waiting).To(HaveExactElements(HaveField("Promotion", "shop-3")))
+	g.Expect(meta.IsStatusConditionTrue(environment.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
+}
+
+func TestARolloutThatDidNotEndWellLeavesWhatRanAndTheInventoryKnowsWhatItMayHaveApplied(t *testing.T) {
+	for end, reason := range map[v1alpha1.AuditType]string{
+		v1alpha1.AuditFailed: v1alpha1.ReasonRolloutFailed, v1alpha1.AuditCancelled: v1alpha1.ReasonRolloutStopped,
+	} {
+		t.Run(string(end), func(t *testing.T) {
+			g := NewWithT(t)
+			environment := inUse()
+			afterRollout(&environment.Status, environment, record(v1alpha1.AuditIntent, 3, configMap, deployment), record(end, 4))
+
+			g.Expect(environment.Status.Current.Version).To(Equal("1.0.0"))
+			g.Expect(environment.Status.Inventory).To(ConsistOf(configMap, deployment, service))
+			for _, kind := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionInSync} {
+				condition := meta.FindStatusCondition(environment.Status.Conditions, kind)
+				g.Expect(condition).To(HaveValue(And(HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason))))
+				g.Expect(condition.Message).To(ContainSubstring("the reason"))
+			}
+		})
+	}
+}
+
+func TestAnInventoryStaysWithinItsBoundAndKeepsTheNewest(t *testing.T) {
+	g := NewWithT(t)
+	many := func(prefix string, count int) (refs []v1alpha1.ObjectReference) {
+		for i := range count {
+			refs = append(refs, v1alpha1.ObjectReference{Kind: "ConfigMap", Name: fmt.Sprintf("%s-%d", prefix, i)})
+		}
+		return refs
+	}
+	all := union(many("old", 1500), many("new", 1000))
+	g.Expect(all).To(HaveLen(mostInventory))
+	g.Expect(all[:1000]).To(Equal(many("new", 1000)))
+}
