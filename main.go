@@ -13,14 +13,12 @@ import (
 	"path/filepath"
 
 	"github.com/go-logr/logr"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -102,10 +100,6 @@ func managerOptions(options controllers.Options) ctrl.Options {
 		HealthProbeBindAddress:        options.ProbeAddress,
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject: map[client.Object]cache.ByObject{
-				&admissionregistrationv1.ValidatingAdmissionPolicy{}:        {},
-				&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}: {},
-			},
 		},
 	}
 }
