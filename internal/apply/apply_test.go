@@ -141,7 +141,7 @@ var _ = Describe("Apply", func() {
 
 	It("brings a role and its binding in one release", func(ctx context.Context) {
 		p := newPlace(ctx, operator)
-		p.allowEverywhere(ctx, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"*"}})
+		p.allowEverywhere(ctx, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"get", "create", "patch"}})
 		objects := p.objects(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role

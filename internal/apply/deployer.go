@@ -158,8 +158,6 @@ func write(ctx context.Context, resource dynamic.ResourceInterface, object *unst
 	force := true
 	return resource.Patch(ctx, object.GetName(), types.ApplyPatchType, content, metav1.PatchOptions{
 		DryRun: dryRun, FieldManager: v1alpha1.FieldManager, Force: &force,
-		// A field that the API server does not know would be dropped without a word, and something else would run than was approved.
-		FieldValidation: metav1.FieldValidationStrict,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -70,7 +71,17 @@ var owner = apply.Owner{Project: "shop", Environment: "production"}
 func newPlace(ctx context.Context, config *rest.Config) *place {
 	target, err := local.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
+	awaitRight(ctx, target, authorizationv1.ResourceAttributes{Namespace: target.Namespace, Verb: "patch", Resource: "configmaps"})
 	return placeAt(target, config)
+}
+
+// awaitRight waits until a right that was just given to the deployer is in force.
+func awaitRight(ctx context.Context, target v1alpha1.Target, right authorizationv1.ResourceAttributes) {
+	Eventually(func() (bool, error) {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: apply.Username(target), ResourceAttributes: &right}}
+		err := admin.Create(ctx, review)
+		return review.Status.Allowed, err
+	}).WithContext(ctx).Should(BeTrue())
 }
 
 func placeAt(target v1alpha1.Target, config *rest.Config) *place {
@@ -149,6 +160,9 @@ func (p *place) allowEverywhere(ctx context.Context, rules ...rbacv1.PolicyRule)
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: p.target.Namespace, Name: p.target.ServiceAccountName}},
 	}
 	Expect(admin.Create(ctx, binding)).To(Succeed())
+	for _, rule := range rules {
+		awaitRight(ctx, p.target, authorizationv1.ResourceAttributes{Verb: "get", Group: rule.APIGroups[0], Resource: rule.Resources[0]})
+	}
 	DeferCleanup(func(ctx context.Context) {
 		Expect(admin.Delete(ctx, binding)).To(Succeed())
 		Expect(admin.Delete(ctx, role)).To(Succeed())
