@@ -206,7 +206,7 @@ func firstSeen(seen Observation, entry v1alpha1.Approval) time.Time {
 
 // again is when to look again without an event. Others' RBAC and the deployer's are not watched.
 func again(seen Observation, approvals approval.Result) time.Duration {
-	if seen.Planned != nil && seen.Planned.Unable != "" {
+	if targetGate(seen) != nil {
 		return recheck
 	}
 	for _, entry := range seen.Promotion.Spec.Approvals {

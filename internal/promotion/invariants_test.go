@@ -58,6 +58,9 @@ func (r random) planned(inputs v1alpha1.PlanInputs) *Planned {
 	}
 	plan := planOf(inputs)
 	plan.PlannedTime = metav1.NewTime(monday)
+	if r.oneIn(15) {
+		return &Planned{Plan: plan, Unable: r.text(), Remedy: r.text()}
+	}
 	return &Planned{Plan: plan}
 }
 
@@ -248,7 +251,7 @@ func settled(t *testing.T, seen Observation, planned func(v1alpha1.PlanInputs) *
 }
 
 func TestWhateverIsObservedTheRulesHold(t *testing.T) {
-	const cases = 20000
+	const cases = 5000
 	seen := map[string]int{}
 	for seed := range uint64(cases) {
 		r := random{rand.New(rand.NewPCG(seed, 4711))}
@@ -258,7 +261,7 @@ func TestWhateverIsObservedTheRulesHold(t *testing.T) {
 			if plan.Plan.Digest != "" {
 				made := planOf(inputs)
 				made.PlannedTime = metav1.NewTime(first.Now)
-				return &Planned{Plan: made}
+				return &Planned{Plan: made, Unable: plan.Unable, Remedy: plan.Remedy}
 			}
 			return plan
 		}

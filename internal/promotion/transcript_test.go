@@ -195,6 +195,16 @@ var transcripts = map[string]func(w *world){
 		w.happens("that one is created", func() { w.noDeployer = false })
 		w.approves("alice")
 	},
+	"deployer-missing-while-another-ends": func(w *world) {
+		w.otherStarts("shop-1.3.9-production")
+		w.requested()
+		w.approves("alice")
+		w.happens("the deployer is deleted, and the other one succeeds", func() {
+			w.noDeployer = true
+			w.append("shop-1.3.9-production", v1alpha1.AuditSucceeded, "")
+		})
+		w.happens("the deployer is created again", func() { w.noDeployer = false })
+	},
 	"release-not-ready": func(w *world) {
 		w.release.Status = v1alpha1.ReleaseStatus{}
 		w.requested()
