@@ -97,7 +97,8 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	if err := r.Health.Track(keyOf(seen.Promotion), expected(applied), deployer.Reader()); err != nil {
+	err = r.Health.Track(keyOf(seen.Promotion), expected(applied), deployer.Reader()) //nolint:contextcheck // the watches outlive this call; Stop ends them
+	if err != nil {
 		return r.failed(seen, err)
 	}
 	known.applied = true

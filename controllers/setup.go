@@ -105,9 +105,9 @@ func (a *alarm) start(_ context.Context, queue workqueue.TypedRateLimitingInterf
 	return nil
 }
 
-func (a *alarm) ring(promotion types.NamespacedName) {
+func (a *alarm) ring(key types.NamespacedName) {
 	if queue := a.queue.Load(); queue != nil {
-		(*queue).Add(reconcile.Request{NamespacedName: promotion})
+		(*queue).Add(reconcile.Request{NamespacedName: key})
 	}
 }
 
