@@ -310,6 +310,9 @@ func checkDecision(t *testing.T, seen Observation, next Decision) {
 		if !intent || seen.Promotion.Spec.Cancel.Reason != "" || !seen.Promotion.DeletionTimestamp.IsZero() || seen.Rollout.Failure != "" {
 			t.Errorf("decided %T", next)
 		}
+		if _, prunes := next.(Prune); prunes != (seen.Rollout.Applied && seen.Rollout.Healthy) {
+			t.Errorf("applied: %v, healthy: %v, decided %T", seen.Rollout.Applied, seen.Rollout.Healthy, next)
+		}
 	case Watch:
 		if seen.Promotion.Status.StartTime.IsZero() || next.Deadline <= 0 || (!intent && seen.Running == "") {
 			t.Errorf("decided to watch for %s", next.Deadline)

@@ -75,7 +75,6 @@ func decideUnrecorded(seen Observation) Decision {
 	if seen.Planned.Refused != "" {
 		return end(seen.Planned.Refused)
 	}
-	approvals = countApprovals(seen) // again: they are for the plan that was made just now
 	blockers = gatesAfterPlan(seen, approvals)
 	switch {
 	case len(blockers) == 0:

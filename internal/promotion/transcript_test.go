@@ -294,6 +294,18 @@ var transcripts = map[string]func(w *world){
 		w.environment.Spec.Target.Namespace = "elsewhere"
 		w.newProcess()
 	},
+	"process-dies-before-intent-and-the-plan-is-refused": func(w *world) {
+		w.requested()
+		w.dying("record", func() { w.approves("alice") })
+		w.refused = `Deployment "shop" is in namespace "kube-system": take the namespace out of the manifest`
+		w.newProcess()
+	},
+	"process-dies-before-intent-and-it-is-rejected": func(w *world) {
+		w.requested()
+		w.dying("record", func() { w.approves("alice") })
+		w.decide(v1alpha1.Approval{User: "dave", Decision: v1alpha1.DecisionRejected, Comment: "too late for this"})
+		w.newProcess()
+	},
 	"process-dies-before-intent-and-the-guard-goes": func(w *world) {
 		w.requested()
 		w.dying("record", func() { w.approves("alice") })
