@@ -123,7 +123,6 @@ func (f *folderWalk) refuseUnsafe(k *types.Kustomization) error {
 		{len(k.Transformers) > 0, "transformers", "plugins are not run; use kustomize's own fields, such as `labels` and `patches`"},
 		{len(k.Validators) > 0, "validators", "plugins are not run; validate in CI"},
 		{len(k.OpenAPI) > 0, "openapi", "the schema is fixed; use JSON patches for lists in custom resources"},
-		//nolint:staticcheck // deprecated, and refused for it
 		{len(k.Vars) > 0, "vars", "kustomize has deprecated it; use `replacements`"},
 	}
 	for _, one := range refused {

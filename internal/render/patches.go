@@ -17,13 +17,11 @@ func (f *folderWalk) checkPatches(k *types.Kustomization) error {
 			return err
 		}
 	}
-	//nolint:staticcheck // deprecated, and in use
 	for _, patch := range k.PatchesJson6902 {
 		if err := f.checkPatch("patchesJson6902", patch); err != nil {
 			return err
 		}
 	}
-	//nolint:staticcheck // deprecated, and in use
 	for _, patch := range k.PatchesStrategicMerge {
 		if err := f.checkMergePatch(string(patch)); err != nil {
 			return err
