@@ -314,3 +314,11 @@ func TestAShortDigestStillNamesItsPlan(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestCountingLeavesTheBallotsAsTheyAre(t *testing.T) {
+	ballots := []Ballot{approves("carol"), approves("alice")}
+	Count(Question{Plan: thisPlan, Ballots: ballots})
+	if ballots[0].User != "carol" {
+		t.Error("the caller's ballots were sorted")
+	}
+}
