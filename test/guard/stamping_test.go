@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -126,41 +127,44 @@ var _ = Describe("stamping", Ordered, ContinueOnFailure, func() {
 var _ = Describe("healing", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
 
-	for name, write := range map[string]func(context.Context, *v1alpha1.Promotion){
-		"kubectl replace with the manifest that it was created from": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+	for _, innocent := range []struct {
+		name  string
+		write func(context.Context, *v1alpha1.Promotion)
+	}{
+		{"kubectl replace with the manifest that it was created from", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			scene.kubectl(ctx, cluster.Bob, manifest(promotion, ""), "replace", "--filename=-")
-		},
-		"a merge patch without approvals": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a merge patch without approvals", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			scene.kubectl(ctx, cluster.Bob, "", "patch", "promotion", promotion.Name, "--type=merge", "--patch", `{"spec":{"approvals":[]}}`)
-		},
-		"a merge patch that removes the field": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a merge patch that removes the field", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			scene.kubectl(ctx, cluster.Bob, "", "patch", "promotion", promotion.Name, "--type=merge", "--patch", `{"spec":{"approvals":null}}`)
-		},
-		"a JSON patch that removes them": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a JSON patch that removes them", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			scene.kubectl(ctx, cluster.Bob, "", "patch", "promotion", promotion.Name, "--type=json", "--patch", `[{"op":"remove","path":"/spec/approvals/0"}]`)
-		},
-		"a merge patch that alters one": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a merge patch that alters one", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			scene.kubectl(ctx, cluster.Bob, "", "patch", "promotion", promotion.Name, "--type=merge", "--patch",
 				`{"spec":{"approvals":[{"user":"alice","decision":"Rejected","groups":["security"]}]}}`)
-		},
-		"a GitOps tool that applies the manifest again": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a GitOps tool that applies the manifest again", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			for range 2 {
 				scene.kubectl(ctx, cluster.Bob, manifest(promotion, ""), "apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "--filename=-")
 			}
-		},
-		"a GitOps tool that has taken over the field": func(ctx context.Context, promotion *v1alpha1.Promotion) {
+		}},
+		{"a GitOps tool that has taken over the field", func(ctx context.Context, promotion *v1alpha1.Promotion) {
 			live := scene.loose(promotion)
 			Expect(scene.as(cluster.Bob).Get(ctx, client.ObjectKeyFromObject(live), live)).To(Succeed())
 			after := live.DeepCopy()
 			entries()(after)
 			_, err := takeover.write(ctx, scene.as(cluster.Bob), live, after)
 			Expect(err).NotTo(HaveOccurred())
-		},
+		}},
 	} {
-		It("lets other people's approvals stand after "+name, func(ctx context.Context) {
+		It("lets other people's approvals stand after "+innocent.name, func(ctx context.Context) {
 			promotion := scene.approved(ctx)
 			scene.approve(ctx, cluster.Carol, promotion)
-			write(ctx, promotion)
+			innocent.write(ctx, promotion)
 			Expect(scene.approvals(ctx, promotion)).To(ConsistOf(approval(cluster.Alice, planA), approval(cluster.Carol, planA)))
 			scene.refresh(ctx, promotion)
 			Expect(promotion.Spec.RequestedBy.Username).To(Equal(cluster.Bob))
@@ -177,6 +181,24 @@ var _ = Describe("healing", Ordered, ContinueOnFailure, func() {
 		promotion := scene.approved(ctx)
 		scene.kubectl(ctx, cluster.Carol, "", "patch", "promotion", promotion.Name, "--type=merge", "--patch", approves(cluster.Carol))
 		Expect(scene.approvals(ctx, promotion)).To(Equal([]v1alpha1.Approval{approval(cluster.Alice, planA), approval(cluster.Carol, planA)}))
+	})
+
+	It("serves sixteen approvers of hundreds of groups each", func(ctx context.Context) {
+		groups := []string{"approvers"}
+		for i := range 510 {
+			groups = append(groups, fmt.Sprintf("cn=%s-%04d", strings.Repeat("g", 40), i))
+		}
+		promotion := scene.planned(ctx)
+		for i := range 16 {
+			approver := fmt.Sprintf("approver-%02d", i)
+			patch := client.RawPatch(types.MergePatchType, []byte(approves(approver)))
+			Expect(scene.impersonating(approver, groups...).Patch(ctx, promotion, patch)).To(Succeed())
+		}
+		Expect(promotion.Spec.Approvals).To(HaveLen(16))
+		scene.kubectl(ctx, cluster.Bob, manifest(promotion, ""), "replace", "--filename=-")
+		after := scene.approvals(ctx, promotion)
+		Expect(after).To(HaveLen(16))
+		Expect(after).To(HaveEach(HaveField("Groups", HaveLen(512))))
 	})
 
 	It("does not bring back what its owner withdraws, though others' are left out with it", func(ctx context.Context) {
