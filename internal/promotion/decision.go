@@ -15,7 +15,7 @@ import (
 //sumtype:decl
 type Decision interface{ decision() }
 
-// Rest: the promotion has ended and never moves again.
+// Rest is all that is left: the promotion has ended and never moves again.
 type Rest struct{}
 
 // MakePlan asks for a plan from these inputs, then for another decision.

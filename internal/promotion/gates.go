@@ -135,12 +135,12 @@ func approvalGate(seen Observation, approvals approval.Result) *v1alpha1.Blocker
 	}
 }
 
-// idle are the people whose approval counts and is not needed: every rule that they fit is full without them.
+// idle are the people whose approval counts and is not needed: every rule that they fit is full without them. Nobody has
+// rejected it: that would have ended it.
 func idle(approvals approval.Result) []string {
 	var people []string
 	for _, counted := range approvals.Status.Counted {
-		rejected := slices.ContainsFunc(approvals.Rejections, func(b approval.Ballot) bool { return b.User == counted.User })
-		if _, fills := approvals.Filled[counted.User]; !fills && !rejected {
+		if _, fills := approvals.Filled[counted.User]; !fills {
 			people = append(people, counted.User)
 		}
 	}

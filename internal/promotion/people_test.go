@@ -105,8 +105,8 @@ func (w *world) failing(what, message string, hopeless bool) {
 	})
 }
 
-func (w *world) passes(what string, time time.Duration) {
-	w.happens(what, func() { w.now = w.now.Add(time) })
+func (w *world) passes(what string, duration time.Duration) {
+	w.happens(what, func() { w.now = w.now.Add(duration) })
 }
 
 // dying lets the process die before its next write of that kind, while something happens.

@@ -205,6 +205,14 @@ var transcripts = map[string]func(w *world){
 		})
 		w.happens("the deployer is created again", func() { w.noDeployer = false })
 	},
+	"deployer-missing-and-approval-withdrawn": func(w *world) {
+		w.requested()
+		w.happens("the deployer is deleted, and alice approves", func() {
+			w.noDeployer = true
+			w.decide(v1alpha1.Approval{User: "alice", Decision: v1alpha1.DecisionApproved, PlanDigest: w.promotion.Status.Plan.Digest})
+		})
+		w.withdraws("alice")
+	},
 	"release-not-ready": func(w *world) {
 		w.release.Status = v1alpha1.ReleaseStatus{}
 		w.requested()
