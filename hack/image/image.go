@@ -26,8 +26,8 @@ const (
 	// binaryPath of the binary in the image.
 	binaryPath = "usr/local/bin/assent"
 
-	passwd = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
-	group  = "root:x:0:\nnonroot:x:65532:\n"
+	users  = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
+	groups = "root:x:0:\nnonroot:x:65532:\n"
 )
 
 // file is one entry of a layer. A nil content is a directory.
@@ -111,8 +111,8 @@ func configure(image v1.Image, version, architecture string) (v1.Image, error) {
 func baseFiles() []file {
 	return []file{
 		{path: "etc/", mode: 0o755},
-		{path: "etc/passwd", mode: 0o644, content: []byte(passwd)},
-		{path: "etc/group", mode: 0o644, content: []byte(group)},
+		{path: "etc/passwd", mode: 0o644, content: []byte(users)},
+		{path: "etc/group", mode: 0o644, content: []byte(groups)},
 		{path: "etc/ssl/", mode: 0o755},
 		{path: "etc/ssl/certs/", mode: 0o755},
 		{path: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, content: authorities()},
