@@ -79,7 +79,9 @@ func (p *place) expectIntentFirst(asked *v1alpha1.Promotion, requests *cluster.R
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(intents).To(HaveLen(1))
-	all, err := requests.Answered(func(r cluster.Request) bool { return r.ImpersonatedUser.Username != "" && r.ObjectRef.Namespace == p.target.Namespace })
+	all, err := requests.Answered(func(r cluster.Request) bool {
+		return r.ImpersonatedUser.Username != "" && r.ObjectRef.Namespace == p.target.Namespace
+	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(all).NotTo(BeEmpty())
 	written := 0

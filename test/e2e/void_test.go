@@ -199,4 +199,3 @@ func kubectl(ctx context.Context, asked *v1alpha1.Promotion, args ...string) {
 	_, err = scene.cluster.Kubectl(ctx, cluster.Bob, string(manifest), args...)
 	Expect(err).NotTo(HaveOccurred())
 }
-
