@@ -4,7 +4,7 @@
 #
 # Runs everything a change must pass: test.sh [unit]
 #
-# First the tests that need no cluster; then, on a cluster that it starts in a directory of its own and always stops,
+# First the tests that need no cluster; then those of the local cluster itself; then, on a cluster that it starts in a directory of its own and always stops,
 # the suites: the packages whose tests use test/cluster. They find the cluster's directory in ASSENT_DEVCLUSTER.
 set -eu
 cd "$(dirname "$0")/.."
@@ -41,9 +41,7 @@ done
 
 say "running the tests that need no cluster; the first time, their dependencies are compiled, which takes minutes"
 # shellcheck disable=SC2086 # the lists are split on purpose
-go test -v $pure
-say "running the tests of the local cluster"
-go -C hack/devcluster test -v ./...
+go test -v -timeout 20m $pure
 [ "${1:-}" != unit ] || exit 0
 
 [ -n "$suites" ] || { echo "there is no suite that uses test/cluster" >&2; exit 1; }
@@ -52,6 +50,8 @@ devcluster=$PWD/.build/devcluster
 say "building the local cluster; the first time this takes about 12 minutes"
 go -C hack/devcluster build -o "$devcluster" .
 "$devcluster" build
+say "running the tests of the local cluster itself"
+go -C hack/devcluster test -v -timeout 20m ./...
 say "starting a cluster"
 cluster=$(mktemp -d)
 "$devcluster" up --dir "$cluster"
