@@ -31,12 +31,12 @@ func TestTheGuardCompilesOnKubernetes130(t *testing.T) {
 		compiler := compilerOf(t, beforeKubernetes130, policy.Spec.Variables)
 		for _, validation := range policy.Spec.Validations {
 			g.Expect(compiler.CompileCELExpression(&validating.ValidationCondition{Expression: validation.Expression},
-				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).To(BeNil(), validation.Message)
+				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), validation.Message)
 			if validation.MessageExpression == "" {
 				continue
 			}
 			g.Expect(compiler.CompileCELExpression(&validating.MessageExpressionCondition{MessageExpression: validation.MessageExpression},
-				cel.OptionalVariableDeclarations{}, environment.NewExpressions).Error).To(BeNil(), validation.Message)
+				cel.OptionalVariableDeclarations{}, environment.NewExpressions).Error).NotTo(HaveOccurred(), validation.Message)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestTheStampingCompilesOnKubernetes136(t *testing.T) {
 	compiler := compilerOf(t, beforeKubernetes136, variables)
 	for _, mutation := range policy.Spec.Mutations {
 		g.Expect(compiler.CompileCELExpression(&patch.JSONPatchCondition{Expression: mutation.JSONPatch.Expression},
-			cel.OptionalVariableDeclarations{HasAuthorizer: true, HasPatchTypes: true}, environment.NewExpressions).Error).To(BeNil())
+			cel.OptionalVariableDeclarations{HasAuthorizer: true, HasPatchTypes: true}, environment.NewExpressions).Error).NotTo(HaveOccurred())
 	}
 }
 

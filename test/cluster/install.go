@@ -172,10 +172,14 @@ func probeObjects(ctx context.Context, admin client.Client) error {
 }
 
 func denied(err error, rule string) error {
-	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), rule) {
+	switch {
+	case err == nil:
+		return fmt.Errorf("expected a denial by %s; the write was admitted", rule)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), rule):
 		return nil
+	default:
+		return fmt.Errorf("expected a denial by %s: %w", rule, err)
 	}
-	return fmt.Errorf("expected a denial by %s, got: %v", rule, err)
 }
 
 func waitForDefinitions(ctx context.Context, admin client.Client) error {

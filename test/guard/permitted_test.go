@@ -37,6 +37,15 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Expect(scene.as(cluster.Bob).Update(ctx, promotion)).To(Succeed())
 	})
 
+	It("the operator decides nothing, in its own name or another's", func(ctx context.Context) {
+		for _, name := range []string{v1alpha1.ControllerUsername, cluster.Alice} {
+			before := scene.planned(ctx)
+			after := before.DeepCopy()
+			after.Spec.Approvals = []v1alpha1.Approval{approval(name, planA)}
+			Expect(apierrors.IsForbidden(scene.as(operator).Patch(ctx, after, client.MergeFrom(before)))).To(BeTrue())
+		}
+	})
+
 	It("the operator adds and removes its finalizer", func(ctx context.Context) {
 		promotion := scene.held(ctx)
 		before := promotion.DeepCopy()

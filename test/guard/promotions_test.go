@@ -149,7 +149,6 @@ var decisions = []attack{
 		entries(entry(cluster.Alice, planA, with("groups", []any{"shop-owners", "security", "system:authenticated"}))), changes, false},
 	{"G4", "an approver replaces somebody's approval by their own", cluster.Carol, approved, entries(entry(cluster.Carol, planA)), changes, true},
 	{"G4", "somebody takes an approval away", cluster.Mallory, approved, entries(), changes, false},
-	{"G10", "the operator approves in somebody's name", operator, planned, entries(entry(cluster.Alice, planA)), patches, false},
 
 	{"G5", "a user without any verb approves", cluster.Mallory, planned, entries(entry(cluster.Mallory, planA)), changes, false},
 	{"G5", "the requester approves without the verb", cluster.Bob, approved, entries(entry(cluster.Alice, planA), entry(cluster.Bob, planA)), changes, false},
