@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -54,8 +55,8 @@ func newRelease(objects []*unstructured.Unstructured) release {
 
 // brings tells whether an error only says that another object of the release is not there yet.
 func (r release) brings(object *unstructured.Unstructured, err error) bool {
-	status, isStatus := err.(apierrors.APIStatus)
-	if !isStatus || !apierrors.IsNotFound(err) || status.Status().Details == nil {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) || !apierrors.IsNotFound(err) || status.Status().Details == nil {
 		return false
 	}
 	missing := status.Status().Details

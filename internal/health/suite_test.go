@@ -72,6 +72,8 @@ type scene struct {
 	tracker *health.Tracker
 	// reader is the deployer's client.
 	reader dynamic.Interface
+	// expected is what is tracked.
+	expected []health.Expected
 	// open counts the watches that are open now.
 	open *atomic.Int64
 
@@ -134,6 +136,7 @@ func expect(object *unstructured.Unstructured) health.Expected {
 }
 
 func (s *scene) track(objects ...health.Expected) {
+	s.expected = objects
 	Expect(s.tracker.Track(key, objects, s.reader)).To(Succeed())
 }
 

@@ -51,10 +51,17 @@ var _ = Describe("Tracker", func() {
 			s.create(ctx, "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}"),
 		)
 		Expect(s.report().Total).To(Equal(3))
-		Eventually(s.notifications).Should(Equal(1))
-		Eventually(func() int { return s.report().Healthy }).Should(Equal(3))
-		Expect(s.report()).To(healthy)
-		Expect(s.notifications()).To(BeNumerically(">", 1), "a report asks to be told again")
+		another := types.NamespacedName{Namespace: "shop", Name: "onlooker"}
+		Expect(s.tracker.Track(another, s.expected, s.reader)).To(Succeed())
+		DeferCleanup(func() { s.tracker.Stop(another) })
+		Eventually(func() int {
+			report, _ := s.tracker.Report(another)
+			return report.Healthy
+		}).Should(Equal(3))
+		Expect(s.notifications()).To(Equal(1), "many changes, and nobody has asked")
+		Expect(s.report()).To(And(healthy, HaveField("Healthy", 3)))
+		s.patch(ctx, s.expected[0], `{"spec":{"replicas":3}}`)
+		Eventually(s.notifications).Should(Equal(2), "a report asks to be told again")
 	})
 
 	It("does not wait for what is healthy once applied", func(ctx context.Context) {
