@@ -114,10 +114,12 @@ func (d *demo) stop() error {
 		failed = append(failed, d.stops[i]())
 	}
 	err := errors.Join(failed...)
-	if err == nil {
-		d.progress("Everything is stopped. Logs are in %s.", filepath.Join(d.shown, "logs"))
+	if err != nil {
+		d.progress("Not everything could be stopped: %v", err)
+		return err
 	}
-	return err
+	d.progress("Everything is stopped. Logs are in %s.", filepath.Join(d.shown, "logs"))
+	return nil
 }
 
 // withOperatorLog adds the end of the operator's log to an error.

@@ -16,13 +16,18 @@ import (
 // stepLimit is how long one step may take; the longest that any waits by itself is five minutes.
 const stepLimit = 6 * time.Minute
 
-// show prints the commands for people to try, in blocks that a shell takes as they are.
+// show prints the commands for people to try, and what they are for as comments, so that a shell takes all of it as it is.
 func (d *demo) show(story []chapter) {
 	d.say("\n%sNow it is your turn.%s Open a second terminal and paste these, one after the other:", d.bold, d.plain)
 	d.say("\ncd %s", quoted(d.root))
+	d.say("\nTo watch what happens meanwhile, paste this into a third one:\n\ncd %s && %s", quoted(d.root),
+		d.commandLine(step{who: "bob", command: "get promotions --watch"}))
 	for _, c := range story {
 		d.title(c.title)
 		for _, s := range c.steps {
+			if s.detail {
+				continue
+			}
 			d.say("\n# %s", s.why)
 			if s.expect.refused {
 				d.say("# (This has to fail.)")
@@ -55,7 +60,7 @@ func (d *demo) play(ctx context.Context, story []chapter) error {
 // perform carries out one step with a shell, so that what is run is what is shown.
 func (d *demo) perform(ctx context.Context, s step) error {
 	d.say("\n%s\n%s$ %s%s", s.why, d.bold, d.commandLine(s), d.plain)
-	limited, cancel := context.WithTimeoutCause(ctx, stepLimit, fmt.Errorf("%s's command did not end within %s", s.who, stepLimit))
+	limited, cancel := context.WithTimeoutCause(ctx, stepLimit, fmt.Errorf("the command did not end within %s", stepLimit))
 	defer cancel()
 	output, err := d.command(limited, "sh", "-c", d.commandLine(s)).CombinedOutput()
 	if limited.Err() != nil {
@@ -66,9 +71,11 @@ func (d *demo) perform(ctx context.Context, s step) error {
 		return fmt.Errorf("running the shell: %w", err)
 	}
 	text := strings.TrimRight(string(output), "\n")
-	d.say("%s", text)
+	if text != "" {
+		d.say("%s", text)
+	}
 	if err := s.expect.check(err != nil, text); err != nil {
-		return fmt.Errorf("%s's command did not do what it had to: %w", s.who, err)
+		return fmt.Errorf("the last command did not do what it had to: %w", err)
 	}
 	if s.expect.refused {
 		d.say("(refused, as it has to be)")

@@ -71,13 +71,13 @@ func (p *process) stop(grace time.Duration) error {
 	return errors.Join(fmt.Errorf("the %s did not end within %s and was killed", p.name, grace), err)
 }
 
-// command prepares a program that runs in the repository. Cancelling ctx kills it.
+// command prepares a program that runs in the repository. Cancelling ctx ends it, and whatever it has started.
 func (d *demo) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = d.root
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// The children of a program that was killed may keep its output open.
-	command.WaitDelay = time.Second
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
+	command.WaitDelay = 5 * time.Second
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "KUBECONFIG="+d.path("kubeconfig"), "KUBECTL="+d.path("bin", "kubectl"))
 	return command
 }

@@ -76,7 +76,7 @@ func (d *demo) promoteToDev(ctx context.Context) error {
 	if _, err := d.kubectl(ctx, "", bob, "apply", "-f", request("1.0.0", "dev")); err != nil {
 		return fmt.Errorf("promoting to dev: %w", err)
 	}
-	err := d.during("Waiting until 1.0.0 is healthy in dev, where bob has promoted it; dev needs no approval", func() error {
+	err := d.during("Waiting until 1.0.0 is healthy in dev; Bob has promoted it, and dev needs no approval", func() error {
 		_, err := d.kubectl(ctx, "", bob, "wait", "--namespace=shop", "--for=condition=Succeeded", "--timeout=120s", "promotion/shop-1.0.0-dev")
 		return err
 	})
