@@ -5,7 +5,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -171,7 +170,7 @@ func (d *Deployer) awaitDiscovery(ctx context.Context, kinds map[schema.GroupVer
 			return err == nil, err
 		})
 		if err != nil {
-			return newError(problem{kind: TransientError, cause: errors.Join(err), message: fmt.Sprintf("the kind %q of group %q is not served yet", kind.Kind, kind.Group)})
+			return newError(problem{kind: TransientError, cause: err, message: fmt.Sprintf("the kind %q of group %q is not served yet", kind.Kind, kind.Group)})
 		}
 	}
 	return nil
