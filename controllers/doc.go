@@ -5,6 +5,6 @@
 // and records: every read is in a file named observe, every write to the world in one named act.
 //
 // One promotion's way through here: promotion_controller.go, promotion_observe.go (with planner.go for the plan and
-// proof.go for the live reads), internal/promotion, promotion_act.go (with ledger.go for the history and settle.go for
+// promotion_prove.go for the live reads), internal/promotion, promotion_act.go (with ledger.go for the history and settle.go for
 // the Environment), promotion_record.go.
 package controllers

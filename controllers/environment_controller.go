@@ -108,6 +108,7 @@ func accepted(environment *v1alpha1.Environment) bool {
 func environmentStatus(environment *v1alpha1.Environment, seen surroundings) (v1alpha1.EnvironmentStatus, time.Duration) {
 	status := *environment.Status.DeepCopy()
 	status.ObservedGeneration = environment.Generation
+	status.Stage = cmp.Or(environment.Spec.Stage, environment.Name)
 	var again time.Duration
 	status.Waiting, again = waitingOf(environment, seen)
 

@@ -114,7 +114,7 @@ func (l *Ledger) Append(ctx context.Context, project string, hint v1alpha1.Audit
 // Of is what the history says of one promotion, read live.
 func (l *Ledger) Of(ctx context.Context, project string, promotion types.UID) ([]v1alpha1.AuditRecord, error) {
 	var records v1alpha1.AuditRecordList
-	if err := l.reader.List(ctx, &records, client.InNamespace(project), client.MatchingFields{"spec.promotion.uid": string(promotion)}); err != nil {
+	if err := l.reader.List(ctx, &records, client.InNamespace(project), client.MatchingLabels{v1alpha1.LabelPromotionUID: string(promotion)}); err != nil {
 		return nil, fmt.Errorf("read the audit records of a promotion: %w", err)
 	}
 	return records.Items, nil
@@ -123,7 +123,7 @@ func (l *Ledger) Of(ctx context.Context, project string, promotion types.UID) ([
 // list reads a whole history; needed once for an Environment whose status does not say where it stands.
 func (l *Ledger) list(ctx context.Context, environment types.NamespacedName) (audit.State, error) {
 	var records v1alpha1.AuditRecordList
-	if err := l.reader.List(ctx, &records, client.InNamespace(environment.Namespace), client.MatchingFields{"spec.environment": environment.Name}); err != nil {
+	if err := l.reader.List(ctx, &records, client.InNamespace(environment.Namespace), client.MatchingLabels{v1alpha1.LabelEnvironment: environment.Name}); err != nil {
 		return audit.State{}, fmt.Errorf("read the history of environment %q: %w", environment.Name, err)
 	}
 	state := audit.State{}

@@ -118,6 +118,7 @@ func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objec
 // refusal tells what people have to mend from faults that pass. What the deployer lacks can be given to it, so that the
 // promotion waits for that; what is wrong with the Release cannot be changed any more.
 func refusal(err error, target v1alpha1.Target) (*promotion.Planned, error) {
+	var unfetched *source.Error
 	switch {
 	case unrunnable(err):
 		return &promotion.Planned{Refused: err.Error()}, nil
@@ -126,6 +127,9 @@ func refusal(err error, target v1alpha1.Target) (*promotion.Planned, error) {
 			"whoever administers namespace %q, as the message says; it is looked at again every minute", target.Namespace)}, nil
 	case apply.KindOf(err) != apply.TransientError:
 		return &promotion.Planned{Refused: err.Error()}, nil
+	case errors.As(err, &unfetched):
+		return &promotion.Planned{Gate: v1alpha1.GateRelease, Unable: "the content of the release cannot be fetched now: " + err.Error(),
+			Remedy: "whoever runs the source, as the message says; it is tried again every minute"}, nil
 	}
 	return nil, err
 }

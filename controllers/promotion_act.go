@@ -101,7 +101,7 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	known.applied = true
+	known.applied, known.trouble = true, ""
 	return outcome{again: true}, nil
 }
 
@@ -165,6 +165,7 @@ func (r *PromotionReconciler) failed(seen *view, err error) (outcome, error) {
 		seen.rollout.failure = err.Error()
 		return outcome{again: true}, nil
 	}
+	seen.rollout.trouble = err.Error()
 	return outcome{}, err
 }
 
@@ -189,21 +190,18 @@ func (r *PromotionReconciler) finish(ctx context.Context, seen *view, next promo
 	return r.settle(ctx, seen.rollout.intent, record)
 }
 
-// end puts on record that a promotion ended before its start, if that is worth a record and not there yet.
+// end puts on record that a promotion ended before its start, if that is worth a record. That it is not on record yet was
+// proved.
 func (r *PromotionReconciler) end(ctx context.Context, seen *view, next promotion.End) error {
 	if next.Type == "" {
 		return nil
 	}
 	p := seen.Promotion
-	records, err := r.Ledger.Of(ctx, p.Namespace, p.UID)
-	if err != nil || len(records) > 0 {
-		return err
-	}
 	entry := entryOf(p, seen.Release, next.Type, seen.Now)
 	entry.Reason = next.Message
 	entry.PlanDigest, entry.RenderedDigest = p.Status.Plan.Digest, p.Status.Plan.RenderedDigest
 	entry.Decisions = decisionsOf(p, next.Approvals)
-	_, err = r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	_, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
 	return err
 }
 

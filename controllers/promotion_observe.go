@@ -142,7 +142,7 @@ func (r *PromotionReconciler) lookAtRollout(ctx context.Context, seen *view) err
 	seen.rollout = known
 	seen.Rollout = &promotion.Rollout{
 		Intent: known.intent, Outcome: known.outcome,
-		Applied: known.applied, Failure: known.failure, Prunes: len(known.prunes) > 0,
+		Applied: known.applied, Failure: known.failure, Trouble: known.trouble, Prunes: len(known.prunes) > 0,
 	}
 	if known.intent != nil {
 		r.lookAtHealth(key, known, seen.Rollout)

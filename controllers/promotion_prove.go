@@ -44,6 +44,20 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 		return err
 	}
 	seen.Live = true
+	return r.lookForOutcome(ctx, seen)
+}
+
+// lookForOutcome finds the end that an earlier process put on record for a promotion that has not started, and died before
+// it could say so in the status.
+func (r *PromotionReconciler) lookForOutcome(ctx context.Context, seen *view) error {
+	if seen.rollout != nil {
+		return nil
+	}
+	known, err := r.recall(ctx, seen.Promotion)
+	if err != nil || known.outcome == nil {
+		return err
+	}
+	seen.rollout, seen.Rollout = known, &promotion.Rollout{Intent: known.intent, Outcome: known.outcome}
 	return nil
 }
 

@@ -25,6 +25,8 @@ type rollout struct {
 	applied bool
 	// failure that no retry mends.
 	failure string
+	// trouble that is being tried again.
+	trouble string
 	// prunes are left to delete.
 	prunes []v1alpha1.ObjectReference
 	// progressTime is when progress was last written to status.

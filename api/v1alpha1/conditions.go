@@ -72,10 +72,12 @@ const (
 )
 
 const (
-	// LabelEnvironment on an applied object names the Environment that applied it.
+	// LabelEnvironment on an applied object names the Environment that applied it; on an audit record, the one whose history it belongs to.
 	LabelEnvironment = "assent.dev/environment"
 	// LabelProject on an applied object names the project of that Environment.
 	LabelProject = "assent.dev/project"
+	// LabelPromotionUID on an audit record is the UID of the promotion that it speaks of.
+	LabelPromotionUID = "assent.dev/promotion-uid"
 	// ExtraPromotion is the key in the impersonated identity that names the promotion: NAMESPACE/NAME/UID.
 	ExtraPromotion = "assent.dev/promotion"
 	// FieldManager is the manager of every field that a rollout applies.

@@ -175,6 +175,11 @@ type EnvironmentStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// stage that the Environment stands in: `spec.stage`, or the Environment's name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Stage string `json:"stage,omitempty"`
 	// current is the last promotion that succeeded here.
 	// +optional
 	Current Deployment `json:"current,omitempty,omitzero"`
@@ -262,7 +267,7 @@ type WaitingPromotion struct {
 // +kubebuilder:resource:shortName=env,categories=assent
 // +kubebuilder:subresource:status
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",message="an Environment's name must have at most 63 characters and no dots: it becomes a label of what is deployed"
-// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.spec.stage`
+// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.stage`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.current.version`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
 // +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.waiting[*].promotion`

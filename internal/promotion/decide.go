@@ -99,7 +99,7 @@ func endOf(seen Observation) *End {
 			Message: fmt.Sprintf("the newer promotion %q to environment %q has started; nothing was applied", seen.Newer, p.Spec.Environment)}
 	}
 	if message := invalid(seen); message != "" {
-		return &End{Reason: v1alpha1.ReasonInvalid, Message: message}
+		return &End{Reason: v1alpha1.ReasonInvalid, Message: clip(message)}
 	}
 	return nil
 }
@@ -114,11 +114,26 @@ func invalid(seen Observation) string {
 		return "`spec.override` is not carried out by this version of Assent: create a promotion without it and have it approved"
 	case spec.RequestedBy.Username == "":
 		return "`spec.requestedBy` is empty, so nobody can tell whose approval is the requester's own: the guard was not in place when it was created; create a new promotion"
+	case unusable(seen.Release) != "":
+		return fmt.Sprintf("release %q can never be rolled out, and does not change: %s; create a release that works, and a promotion that names it",
+			spec.Release, unusable(seen.Release))
 	case seen.Release != nil && seen.Environment != nil && seen.Release.Spec.Application != seen.Environment.Spec.Application:
 		return fmt.Sprintf("`spec.release`: release %q is of application %q, and environment %q runs %q: name a release of application %q",
 			spec.Release, seen.Release.Spec.Application, spec.Environment, seen.Environment.Spec.Application, seen.Environment.Spec.Application)
 	}
 	return ""
+}
+
+// unusable says why a release can never become ready; empty if it can, or is.
+func unusable(release *v1alpha1.Release) string {
+	if release == nil {
+		return ""
+	}
+	ready := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || (ready.Reason != v1alpha1.ReasonInvalidSource && ready.Reason != v1alpha1.ReasonDigestMismatch) {
+		return ""
+	}
+	return ready.Message
 }
 
 func rejected(approvals approval.Result) End {

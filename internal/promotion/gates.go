@@ -84,13 +84,13 @@ func environmentGate(seen Observation) *v1alpha1.Blocker {
 	}
 }
 
-// targetGate is closed when the deployer cannot carry out the plan, or when there is none to carry out.
+// targetGate is closed when the deployer cannot carry out the plan, or when none can be made now.
 func targetGate(seen Observation) *v1alpha1.Blocker {
 	if seen.Planned == nil || (seen.Planned.Plan.Digest != "" && seen.Planned.Unable == "") {
 		return nil
 	}
 	return &v1alpha1.Blocker{
-		Gate:    v1alpha1.GateTarget,
+		Gate:    cmp.Or(seen.Planned.Gate, v1alpha1.GateTarget),
 		Message: clip(cmp.Or(seen.Planned.Unable, "no plan could be made")),
 		Clears:  clip(cmp.Or(seen.Planned.Remedy, "the operator, which tries again every minute")),
 	}

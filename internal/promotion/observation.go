@@ -55,8 +55,10 @@ type Planned struct {
 	Plan v1alpha1.Plan
 	// Refused says why the plan cannot be carried out, ever; the message says what to change.
 	Refused string
-	// Unable says why the deployer cannot carry it out now, and Remedy who does what about it.
+	// Unable says why the plan cannot be made or carried out now, and Remedy who does what about it.
 	Unable, Remedy string
+	// Gate that this closes; Target if it is empty.
+	Gate v1alpha1.Gate
 }
 
 // Rollout is what is known of a started promotion.
@@ -69,6 +71,8 @@ type Rollout struct {
 	Applied bool
 	// Failure that no retry mends; empty if there was none.
 	Failure string
+	// Trouble that is being tried again; empty if there is none.
+	Trouble string
 	// Progress of the objects' health.
 	Progress v1alpha1.RolloutProgress
 	// Healthy says that every object is.

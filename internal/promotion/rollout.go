@@ -39,7 +39,7 @@ func decideRollout(seen Observation) Decision {
 		return Finish{Type: v1alpha1.AuditSucceeded, Message: "every object is applied and healthy"}
 	case remaining(seen) <= 0:
 		return Finish{Type: v1alpha1.AuditFailed,
-			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), unhealthy(rollout.Progress)))}
+			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), late(rollout)))}
 	case !rollout.Applied:
 		return Apply{}
 	default:
@@ -102,6 +102,14 @@ func timeout(environment *v1alpha1.Environment) time.Duration {
 
 func remaining(seen Observation) time.Duration {
 	return seen.Promotion.Status.StartTime.Add(timeout(seen.Environment)).Sub(seen.Now)
+}
+
+// late says in words what a rollout waited for in vain.
+func late(rollout *Rollout) string {
+	if rollout.Applied || rollout.Trouble == "" {
+		return unhealthy(rollout.Progress)
+	}
+	return "its objects could not be applied: " + rollout.Trouble
 }
 
 func stoppedAt(progress v1alpha1.RolloutProgress) string {

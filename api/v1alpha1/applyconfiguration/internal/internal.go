@@ -392,6 +392,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: previous
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Deployment
+    - name: stage
+      type:
+        scalar: string
     - name: waiting
       type:
         list:

@@ -18,6 +18,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// stage that the Environment stands in: `spec.stage`, or the Environment's name.
+	Stage *string `json:"stage,omitempty"`
 	// current is the last promotion that succeeded here.
 	Current *DeploymentApplyConfiguration `json:"current,omitempty"`
 	// previous is the one before it.
@@ -54,6 +56,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithConditions(values ...*v1.Condi
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithObservedGeneration(value int64) *EnvironmentStatusApplyConfiguration {
 	b.ObservedGeneration = &value
+	return b
+}
+
+// WithStage sets the Stage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Stage field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithStage(value string) *EnvironmentStatusApplyConfiguration {
+	b.Stage = &value
 	return b
 }
 
