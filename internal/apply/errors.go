@@ -24,13 +24,13 @@ import (
 type ErrorKind string
 
 const (
-	// DeployerError: the deployer is missing, may not do what the plan needs, or may not be impersonated.
+	// DeployerError says that the deployer is missing, may not do what the plan needs, or may not be impersonated.
 	DeployerError ErrorKind = "Deployer"
-	// RefusedError: the API server refuses an object as invalid, or an admission policy or quota does.
+	// RefusedError says that the API server refuses an object as invalid, or an admission policy or quota does.
 	RefusedError ErrorKind = "Refused"
-	// ImmutableError: the object is there, and a field that differs cannot be changed.
+	// ImmutableError says that the object is there, and a field that differs cannot be changed.
 	ImmutableError ErrorKind = "Immutable"
-	// ForeignError: the object is there, and belongs to another Environment.
+	// ForeignError says that the object is there, and belongs to another Environment.
 	ForeignError ErrorKind = "Foreign"
 	// TransientError passes by itself: a conflict, a timeout, an overloaded API server, an object that is just being deleted.
 	TransientError ErrorKind = "Transient"
@@ -70,8 +70,8 @@ type problem struct {
 	cause   error
 }
 
-func newError(p problem) *Error {
-	return joinProblems([]*problem{&p}).(*Error)
+func newError(p problem) error {
+	return joinProblems([]*problem{&p})
 }
 
 // joinProblems makes one error of what happened to many objects. What passes by itself is not worth telling while something else does not.

@@ -93,9 +93,10 @@ func TestPlaceRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := NewWithT(t)
 			err := plan.Place(objects(t, test.objects), test.options)
-			g.Expect(err).To(BeAssignableToTypeOf(&plan.InvalidError{}))
-			g.Expect(err).To(MatchError(ContainSubstring(test.message)))
-			g.Expect(err.(*plan.InvalidError).Problems).To(HaveLen(1))
+			invalid := &plan.InvalidError{}
+			g.Expect(errors.As(err, &invalid)).To(BeTrue())
+			g.Expect(invalid).To(MatchError(ContainSubstring(test.message)))
+			g.Expect(invalid.Problems).To(HaveLen(1))
 		})
 	}
 }
@@ -158,7 +159,9 @@ func TestPlaceListsAllProblemsAndStaysReadable(t *testing.T) {
 		many = append(many, fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: "%d-%s", namespace: other}}`, i, strings.Repeat("ö", 5000)))
 	}
 	err := plan.Place(objects(t, strings.Join(many, "\n---\n")), production())
-	g.Expect(err.(*plan.InvalidError).Problems).To(HaveLen(37))
+	invalid := &plan.InvalidError{}
+	g.Expect(errors.As(err, &invalid)).To(BeTrue())
+	g.Expect(invalid.Problems).To(HaveLen(37))
 	g.Expect(err.Error()).To(HaveSuffix("; and 27 more"))
 	g.Expect(len(err.Error())).To(BeNumerically("<", 32768), "a condition's message holds no more")
 }
