@@ -121,6 +121,10 @@ func (d *Deployer) explain(ref v1alpha1.ObjectReference, attempt string, err err
 		return as(RefusedError, "kind %q is not known to this cluster (%s): install its CustomResourceDefinition first", ref.Kind, object)
 	case apierrors.IsUnauthorized(err):
 		return as(DeployerError, "the operator's own credentials were refused when it wanted to %s %s: %s", attempt, object, text)
+	case apierrors.IsForbidden(err) && strings.Contains(text, `cannot impersonate resource "serviceaccounts"`):
+		return as(DeployerError, "the operator may not act as the deployer %q: name it \"assent-deployer\", or in namespace %q create a Role that allows `impersonate` on "+
+			"serviceaccounts with resourceNames [%q], and bind it to service account assent-system/assent-controller: %s",
+			Username(d.target), d.target.Namespace, d.target.ServiceAccountName, text)
 	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot impersonate resource"):
 		return as(DeployerError, "the operator may not act as the deployer %q: install the ClusterRole \"assent-controller\" and its binding as Assent ships them: %s", Username(d.target), text)
 	case apierrors.IsForbidden(err) && missingRight(text):

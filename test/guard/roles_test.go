@@ -30,7 +30,7 @@ var _ = Describe("the rights of the operator", func() {
 		})
 		Expect(strings.Join(rights, "\n") + "\n").To(Equal(string(want)))
 	},
-		Entry("in a project", func() string { return scene.project.Name }, "testdata/operator_rights.golden"),
+		Entry("in any namespace", func() string { return scene.elsewhere.Namespace }, "testdata/operator_rights.golden"),
 		Entry("in its own namespace", func() string { return cluster.SystemNamespace }, "testdata/operator_rights_at_home.golden"),
 	)
 })
