@@ -272,3 +272,16 @@ func (p *place) unbind(ctx context.Context, user string) {
 		Expect(scene.as(cluster.Admin).Update(ctx, binding)).To(Succeed())
 	}
 }
+
+// awaitRelease waits until a release is ready, or is not for a reason, and reads it.
+func awaitRelease(ctx context.Context, release *v1alpha1.Release, status metav1.ConditionStatus, reason string) {
+	GinkgoHelper()
+	By(fmt.Sprintf("waiting until release %q is %s", release.Name, reason))
+	Eventually(func(g Gomega) {
+		found := &v1alpha1.Release{}
+		g.Expect(scene.as(cluster.Admin).Get(ctx, client.ObjectKeyFromObject(release), found)).To(Succeed())
+		*release = *found
+		ready := condition(found.Status.Conditions, v1alpha1.ConditionReady)
+		g.Expect(ready).To(And(HaveField("Status", status), HaveField("Reason", reason)))
+	}).WithContext(ctx).Should(Succeed())
+}
