@@ -5,7 +5,6 @@
 # Runs everything a change must pass: test.sh [unit]
 #
 # First the tests that need no cluster; then those of the local cluster itself; then, on a cluster that it starts in a directory of its
-# own and always stops,
 # own and always stops, the suites: the packages whose tests use test/cluster. They find the cluster's directory in ASSENT_DEVCLUSTER.
 set -eu
 cd "$(dirname "$0")/.."
