@@ -35,6 +35,9 @@ func (v *view) release() {
 	}
 }
 
+// mostFailing is how many objects that are not healthy a Promotion's status names; the API's bound.
+const mostFailing = 16
+
 // observe gathers what the decision needs: from caches first, then, when the decision asks for a closer look, a plan and
 // live reads. It writes nothing.
 func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion) (*view, promotion.Decision, error) {
@@ -175,7 +178,7 @@ func (r *PromotionReconciler) lookAtHealth(key types.NamespacedName, known *roll
 		report, _ := r.Health.Report(key)
 		progress.Applied = ptr.To(total)
 		progress.Healthy = ptr.To(int32(report.Healthy)) //nolint:gosec // at most 1,000
-		progress.Failing = report.Failing
+		progress.Failing = report.Failing[:min(len(report.Failing), mostFailing)]
 		found.Healthy = report.Total == int(total) && report.Healthy == report.Total
 		found.Hopeless = report.Failed
 	}

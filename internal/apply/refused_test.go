@@ -81,7 +81,7 @@ var _ = Describe("What cannot be applied", func() {
 
 	It("names the namespace that is missing", func(ctx context.Context) {
 		p := newPlace(ctx, operator)
-		nowhere := placeAt(v1alpha1.Target{Namespace: p.target.Namespace + "-gone", ServiceAccountName: "deployer"}, operator)
+		nowhere := placeAt(v1alpha1.Target{Namespace: p.target.Namespace + "-gone", ServiceAccountName: cluster.Deployer}, operator)
 		nowhere.allowEverywhere(ctx, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
 		_, err := nowhere.deployer.Compare(ctx, nowhere.objects(configMap("a", "b")))
 		Expect(err).To(haveKind(apply.DeployerError))
