@@ -37,13 +37,13 @@ func Seal(project string, head v1alpha1.AuditHead, entry v1alpha1.AuditRecordSpe
 	}
 	entry.Hash = hash
 	return &v1alpha1.AuditRecord{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "AuditRecord"},
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "AuditRecord"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: project, Name: Name(entry.Environment, entry.Sequence),
 			// By which the history is found; the guard lets nobody change them. They say nothing that the spec does not.
 			Labels: map[string]string{v1alpha1.LabelEnvironment: entry.Environment, v1alpha1.LabelPromotionUID: entry.Promotion.UID},
 		},
-		Spec:       entry,
+		Spec: entry,
 	}, nil
 }
 

@@ -66,7 +66,7 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		}}}}
 		Expect(scene.as(cluster.Admin).Create(ctx, owned)).To(Succeed())
 		Expect(scene.as(cluster.Bob).Delete(ctx, promotion, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
-			// The garbage collector learns of new kinds every 30 seconds.
+		// The garbage collector learns of new kinds every 30 seconds.
 		for _, object := range []client.Object{owned, promotion} {
 			Eventually(scene.gone).WithArguments(ctx, object).WithTimeout(3 * patience).Should(BeTrue())
 		}
