@@ -219,15 +219,20 @@ func (p *place) recordsOf(ctx context.Context, asked *v1alpha1.Promotion) []v1al
 // awaitSettled waits until the Environment's status has seen the newest record, and verifies the history.
 func (p *place) awaitSettled(ctx context.Context) *v1alpha1.Environment {
 	GinkgoHelper()
+	return p.expectSettled(ctx, production, p.history(ctx))
+}
+
+// expectSettled waits until an Environment's status has seen the last of these records, and verifies them.
+func (p *place) expectSettled(ctx context.Context, environment string, records []v1alpha1.AuditRecord) *v1alpha1.Environment {
+	GinkgoHelper()
+	Expect(records).NotTo(BeEmpty())
 	By("waiting until the environment shows the outcome")
-	var found *v1alpha1.Environment
+	found := &v1alpha1.Environment{}
 	Eventually(func(g Gomega) {
-		found = p.environment(ctx)
-		records := p.history(ctx)
-		g.Expect(records).NotTo(BeEmpty())
+		g.Expect(scene.as(cluster.Admin).Get(ctx, client.ObjectKey{Namespace: p.project.Name, Name: environment}, found)).To(Succeed())
 		g.Expect(found.Status.Audit).To(Equal(audit.HeadOf(&records[len(records)-1])))
 	}).WithContext(ctx).Should(Succeed())
-	Expect(audit.Verify(p.history(ctx), found.Status.Audit)).To(BeEmpty())
+	Expect(audit.Verify(records, found.Status.Audit)).To(BeEmpty())
 	return found
 }
 

@@ -16,6 +16,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -31,6 +32,8 @@ const (
 	// patience is how long anything may take on a busy machine.
 	patience = 60 * time.Second
 	interval = 50 * time.Millisecond
+	// operator is its own service account.
+	operator = "the operator"
 )
 
 // world is the cluster with the operator and the people in it.
@@ -54,8 +57,9 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(connected.Install(ctx)).To(Succeed())
 	scene = &world{cluster: connected, clients: map[string]client.WithWatch{}}
 	for _, user := range []string{cluster.Admin, cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, cluster.Mallory} {
-		scene.enter(user)
+		scene.enter(user)(connected.Config(user))
 	}
+	scene.enter(operator)(connected.ControllerConfig(ctx))
 	By("building the operator")
 	scene.operator, err = connected.BuildOperator(ctx, GinkgoT().TempDir())
 	Expect(err).NotTo(HaveOccurred())
@@ -84,13 +88,14 @@ var _ = AfterEach(func() {
 	Expect(scene.operator.Log(logged)).NotTo(ContainSubstring("panic"))
 })
 
-// enter connects a person.
-func (w *world) enter(user string) {
-	GinkgoHelper()
-	config, err := w.cluster.Config(user)
-	Expect(err).NotTo(HaveOccurred())
-	w.clients[user], err = client.NewWithWatch(config, client.Options{Scheme: w.cluster.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
+// enter connects somebody.
+func (w *world) enter(name string) func(*rest.Config, error) {
+	return func(config *rest.Config, err error) {
+		GinkgoHelper()
+		Expect(err).NotTo(HaveOccurred())
+		w.clients[name], err = client.NewWithWatch(config, client.Options{Scheme: w.cluster.Scheme()})
+		Expect(err).NotTo(HaveOccurred())
+	}
 }
 
 // as is a live client of a person.
