@@ -41,6 +41,9 @@ const (
 	// retryFirst and retryMost bound how soon a fault is tried again; the time doubles from one to the other.
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 2 * time.Minute
+	// fetchFirst and fetchMost do the same for a source that cannot be fetched: a registry that is down gets no storm.
+	fetchFirst = time.Second
+	fetchMost  = 5 * time.Minute
 )
 
 // Setup registers the reconcilers with a manager. Lines receives each audit record as a line of JSON.
@@ -56,7 +59,7 @@ func Setup(mgr ctrl.Manager, options Options, passing clock.PassiveClock, lines 
 	ledger := NewLedger(mgr.GetClient(), mgr.GetAPIReader(), lines)
 
 	releases := &ReleaseReconciler{Client: mgr.GetClient(), Contents: released, Clock: passing, Events: mgr.GetEventRecorder("assent")}
-	if err := releases.SetupWithManager(mgr, concurrency(options)); err != nil {
+	if err := releases.SetupWithManager(mgr, concurrency(options, fetchFirst, fetchMost)); err != nil {
 		return fmt.Errorf("set up the release controller: %w", err)
 	}
 	promotions, err := newPromotions(mgr, released, ledger, passing)
@@ -131,10 +134,10 @@ func index(mgr ctrl.Manager) error {
 	return nil
 }
 
-func concurrency(options Options) controller.Options {
+func concurrency(options Options, first, most time.Duration) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: options.Concurrency,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryMost),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](first, most),
 	}
 }
 
@@ -148,7 +151,7 @@ func (r *PromotionReconciler) setup(mgr ctrl.Manager, options Options) error {
 		Watches(&admissionregistrationv1.ValidatingAdmissionPolicy{}, r.everyWaiting(), shipped).
 		Watches(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, r.everyWaiting(), shipped).
 		WatchesRawSource(source.Func(r.woken.start)).
-		WithOptions(concurrency(options)).Complete(r)
+		WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
 }
 
 // setup says what wakes an Environment: itself, and its Promotions.
@@ -161,7 +164,7 @@ func (r *EnvironmentReconciler) setup(mgr ctrl.Manager, options Options) error {
 		return []reconcile.Request{{NamespacedName: environmentOf(p)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Environment{}).
-		Watches(&v1alpha1.Promotion{}, promotions).WithOptions(concurrency(options)).Complete(r)
+		Watches(&v1alpha1.Promotion{}, promotions).WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
 }
 
 // waitingFor wakes the Promotions that name the object and have not started.
