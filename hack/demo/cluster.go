@@ -42,14 +42,15 @@ func (d *demo) startCluster(ctx context.Context, fail context.CancelCauseFunc) e
 	if err != nil {
 		return err
 	}
+	d.onStop(func() error { return cluster.stop(stopGrace) })
 	select {
 	case <-output.ready:
 	case <-ctx.Done():
-		return errors.Join(context.Cause(ctx), cluster.stop(stopGrace))
+		return context.Cause(ctx)
 	case <-cluster.ended:
+		d.stops = nil // there is nothing to stop, and what runs here may be somebody else's
 		return d.clusterFailure(output.text())
 	}
-	d.onStop(func() error { return cluster.stop(stopGrace) })
 	go func() {
 		<-cluster.ended
 		fail(fmt.Errorf("the local cluster ended while the demo needed it; its last words:\n%s\nIts logs are in %s", tail(output.text(), tailLines),
