@@ -114,10 +114,9 @@ var _ = Describe("a release from a registry", func() {
 
 		late := p.released(ctx, "shop-pinned", v1alpha1.OCISource{URL: store.source("").URL, Tag: "1.0.0", Digest: digest})
 		shows(ctx, late, v1alpha1.ReasonDigestMismatch, "spec.source.oci.digest", string(digest), string(moved), "create a new Release")
-		waits := p.request(ctx, "late", late.Name)
-		eventually(ctx, waits, "names the release", func(g Gomega) {
-			g.Expect(blocker(waits, v1alpha1.GateRelease)).To(HaveField("Message", ContainSubstring(v1alpha1.ReasonDigestMismatch)))
-		})
+		doomed := p.request(ctx, "late", late.Name)
+		await(ctx, doomed, v1alpha1.ReasonInvalid)
+		expectSays(message(doomed), []string{"spec.source.oci.digest", string(moved)})
 		p.expectQuiet(ctx)
 	})
 

@@ -30,7 +30,7 @@ func TestPromotions(t *testing.T) {
 
 const (
 	// patience is how long anything may take on a busy machine.
-	patience = 60 * time.Second
+	patience = 30 * time.Second
 	interval = 50 * time.Millisecond
 	// operator is its own service account.
 	operator = "the operator"
