@@ -100,7 +100,7 @@ func (o *Operator) Start(ctx context.Context, flags ...string) error {
 	if o.began, err = log.Seek(0, 2); err != nil {
 		return err
 	}
-	//nolint:gosec,contextcheck // the binary is the one that was built; it outlives the test that starts it
+	// Without the context: it outlives the test that starts it.
 	o.process = exec.Command(o.path("assent"), append([]string{
 		"controller", "--kubeconfig=" + o.path("kubeconfig"), "--cache-dir=" + o.path("cache"),
 		"--health-probe-bind-address=" + probes, "--metrics-bind-address=127.0.0.1:0",

@@ -245,3 +245,33 @@ func (p *place) createRecord(ctx context.Context) error {
 	}
 	return scene.as(operator).Create(ctx, record, client.DryRunAll)
 }
+
+var _ = Describe("an operator that takes over a rollout", Serial, func() {
+	It("applies nothing of another release that has taken the name meanwhile", func(ctx context.Context) {
+		p := newPlace(ctx)
+		asked := p.stuck(ctx, "one")
+		Expect(scene.operator.Kill()).To(Succeed())
+		DeferCleanup(restart)
+		Expect(scene.as(cluster.Admin).Delete(ctx, cluster.NewRelease(p.project.Name, "shop-one", "", ""))).To(Succeed())
+		p.release(ctx, "shop-one", configMap("settings", "never approved"))
+		restart(ctx)
+		await(ctx, asked, v1alpha1.ReasonFailed)
+		Expect(message(asked)).To(ContainSubstring("digest"))
+		Expect(p.value(ctx, "settings")).To(Equal("one"))
+		Expect(p.recordsOf(ctx, asked)).To(Equal([]v1alpha1.AuditType{v1alpha1.AuditIntent, v1alpha1.AuditFailed}))
+		p.awaitSettled(ctx)
+	})
+
+	It("finishes one whose release and environment were deleted meanwhile, with an outcome on record", func(ctx context.Context) {
+		p := newPlace(ctx)
+		asked := p.stuck(ctx, "one")
+		Expect(scene.operator.Kill()).To(Succeed())
+		DeferCleanup(restart)
+		Expect(scene.as(cluster.Admin).Delete(ctx, cluster.NewRelease(p.project.Name, "shop-one", "", ""))).To(Succeed())
+		Expect(scene.as(cluster.Admin).Delete(ctx, p.environment(ctx))).To(Succeed())
+		restart(ctx)
+		await(ctx, asked, v1alpha1.ReasonFailed)
+		Expect(message(asked)).To(ContainSubstring("release was deleted"))
+		Expect(p.recordsOf(ctx, asked)).To(Equal([]v1alpha1.AuditType{v1alpha1.AuditIntent, v1alpha1.AuditFailed}))
+	})
+})

@@ -108,7 +108,7 @@ func (w *world) as(user string) client.WithWatch {
 // requests reads the API server's audit log from now on.
 func (w *world) requests() *cluster.RequestLog {
 	GinkgoHelper()
-	log, err := w.cluster.Requests()
+	requests, err := w.cluster.Requests()
 	Expect(err).NotTo(HaveOccurred())
-	return log
+	return requests
 }
