@@ -26,15 +26,15 @@ import (
 type mode string
 
 const (
-	byHand        mode = ""
-	automatically mode = "auto"
+	byHand        mode = "ByHand"
+	automatically mode = "Automatically"
 )
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// Caught and left alone: that nobody reads the output must not keep the demo from stopping what it has started.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	err := run(ctx)
+	err := run(ctx, os.Args[1:])
 	interrupted := ctx.Err() != nil
 	cancel()
 	switch {
@@ -47,22 +47,31 @@ func main() {
 	}
 }
 
-// run carries out the command line and the variable DEMO.
-func run(ctx context.Context) error {
+// run carries out the command line, in the mode that the variable DEMO asks for.
+func run(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	dir := flags.String("dir", ".devcluster", "directory of the demo's cluster")
-	if err := flags.Parse(os.Args[1:]); err != nil {
+	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	wanted := mode(os.Getenv("DEMO"))
-	switch wanted {
-	case byHand, automatically:
-	default:
-		return fmt.Errorf("DEMO must be \"auto\", which does every step by itself, or not be set, which prints the steps for you to try; it is %q", wanted)
+	wanted, err := parseMode(os.Getenv("DEMO"))
+	if err != nil {
+		return err
 	}
 	d, err := newDemo(*dir, wanted, os.Stdout)
 	if err != nil {
 		return err
 	}
 	return d.run(ctx)
+}
+
+func parseMode(value string) (mode, error) {
+	switch value {
+	case "":
+		return byHand, nil
+	case "auto":
+		return automatically, nil
+	default:
+		return "", fmt.Errorf("DEMO must be \"auto\", which does every step by itself, or not be set, which prints the steps for you to try; it is %q", value)
+	}
 }
