@@ -231,6 +231,11 @@ var transcripts = map[string]func(w *world){
 		w.happens("the release is created", func() { w.release = release })
 		w.happens("the environment is created", func() { w.environment = environment })
 	},
+	"release-unusable": func(w *world) {
+		w.releaseIs(metav1.ConditionFalse, v1alpha1.ReasonInvalidSource, "line 3 of manifests.yaml is not YAML")
+		w.requested()
+		w.nothing()
+	},
 	"wrong-application": func(w *world) {
 		w.release.Spec.Application = "billing"
 		w.requested()
