@@ -67,7 +67,7 @@ func (d *demo) startOperator(ctx context.Context, fail context.CancelCauseFunc) 
 	if err != nil {
 		return fmt.Errorf("building the operator: %w", err)
 	}
-	kubeconfig := d.path("config", "operator.kubeconfig") // a folder that goes with the cluster
+	kubeconfig := d.path("config", "operator.kubeconfig") // in a folder that goes with the cluster, as the cache
 	if _, err := d.execute(ctx, "", "sh", filepath.Join("hack", "operator-kubeconfig.sh"), kubeconfig); err != nil {
 		return fmt.Errorf("making the operator's kubeconfig: %w", err)
 	}
@@ -77,11 +77,6 @@ func (d *demo) startOperator(ctx context.Context, fail context.CancelCauseFunc) 
 }
 
 func (d *demo) runOperator(ctx context.Context, fail context.CancelCauseFunc, binary, kubeconfig string) error {
-	cache, err := os.MkdirTemp("", "assent-demo-")
-	if err != nil {
-		return fmt.Errorf("making the operator's cache: %w", err)
-	}
-	d.onStop(func() error { return os.RemoveAll(cache) })
 	log, err := os.Create(d.operatorLog())
 	if err != nil {
 		return fmt.Errorf("creating the operator's log: %w", err)
@@ -92,7 +87,7 @@ func (d *demo) runOperator(ctx context.Context, fail context.CancelCauseFunc, bi
 		return err
 	}
 	// The lease makes an operator end that has lost its cluster, should the demo be killed.
-	command := exec.Command(binary, "controller", "--kubeconfig="+kubeconfig, "--cache-dir="+cache, "--leader-elect",
+	command := exec.Command(binary, "controller", "--kubeconfig="+kubeconfig, "--cache-dir="+d.path("config", "operator-cache"), "--leader-elect",
 		"--health-probe-bind-address="+probes, "--metrics-bind-address=0", "--log-format=text")
 	command.Dir = d.root
 	operator, err := start("operator", command, log)
