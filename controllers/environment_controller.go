@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -111,6 +112,8 @@ func environmentStatus(environment *v1alpha1.Environment, seen surroundings) (v1
 	status.Stage = cmp.Or(environment.Spec.Stage, environment.Name)
 	var again time.Duration
 	status.Waiting, again = waitingOf(environment, seen)
+	status.WaitingCount = ptr.To(int32(len(status.Waiting))) //nolint:gosec // as many as there are promotions
+	status.Waiting = status.Waiting[:min(len(status.Waiting), mostWaiting)]
 
 	set := func(kind string, value metav1.ConditionStatus, reason, message string) {
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
@@ -167,7 +170,7 @@ func waitingOf(environment *v1alpha1.Environment, seen surroundings) ([]v1alpha1
 		}
 		return cmp.Compare(a.Promotion, b.Promotion)
 	})
-	return waiting[:min(len(waiting), mostWaiting)], again
+	return waiting, again
 }
 
 // shownWaiting is a Promotion as the Environment shows it now; nil if it does not.

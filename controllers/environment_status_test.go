@@ -79,6 +79,7 @@ func TestAnEnvironmentShowsAtMostTheSixteenOldest(t *testing.T) {
 	}
 	status, _ := environmentStatus(&v1alpha1.Environment{}, surroundings{now: noon, hasDeployer: true, promotions: promotions})
 	g.Expect(status.Waiting).To(HaveLen(mostWaiting))
+	g.Expect(status.WaitingCount).To(HaveValue(BeEquivalentTo(40)))
 	g.Expect(status.Waiting[0].Promotion).To(Equal("p00"))
 	g.Expect(status.Waiting[15].Promotion).To(Equal("p15"))
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,7 +61,7 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	entry := entryOf(p, seen.Release, v1alpha1.AuditIntent, seen.Now)
 	entry.Reason = p.Spec.Reason
 	entry.PlanDigest, entry.RenderedDigest = seen.Planned.Plan.Digest, seen.Planned.Plan.RenderedDigest
-	entry.Decisions = decisionsOf(p, next.Approvals)
+	entry.Decisions, entry.DecidedBy = decisionsOf(p, next.Approvals)
 	entry.Target = seen.Environment.Spec.Target
 	entry.Objects = references(seen.objects)
 	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
@@ -200,7 +201,7 @@ func (r *PromotionReconciler) end(ctx context.Context, seen *view, next promotio
 	entry := entryOf(p, seen.Release, next.Type, seen.Now)
 	entry.Reason = next.Message
 	entry.PlanDigest, entry.RenderedDigest = p.Status.Plan.Digest, p.Status.Plan.RenderedDigest
-	entry.Decisions = decisionsOf(p, next.Approvals)
+	entry.Decisions, entry.DecidedBy = decisionsOf(p, next.Approvals)
 	_, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
 	return err
 }
@@ -221,19 +222,20 @@ func entryOf(p *v1alpha1.Promotion, release *v1alpha1.Release, kind v1alpha1.Aud
 	return entry
 }
 
-// decisionsOf are the decisions that counted, as an audit record keeps them.
-func decisionsOf(p *v1alpha1.Promotion, counted approval.Result) []v1alpha1.AuditedDecision {
-	var decisions []v1alpha1.AuditedDecision
+// decisionsOf are the decisions that counted, as an audit record keeps them, and the names of the people.
+func decisionsOf(p *v1alpha1.Promotion, counted approval.Result) (decisions []v1alpha1.AuditedDecision, names string) {
+	var users []string
 	for _, vote := range counted.Status.Counted {
 		i := slices.IndexFunc(p.Spec.Approvals, func(a v1alpha1.Approval) bool { return a.User == vote.User })
 		if i < 0 {
 			continue
 		}
 		entry := p.Spec.Approvals[i]
+		users = append(users, entry.User)
 		decisions = append(decisions, v1alpha1.AuditedDecision{
 			User: entry.User, UID: entry.UID, Groups: entry.Groups, Decision: entry.Decision,
 			Comment: entry.Comment, Rules: counted.Filled[entry.User], Time: vote.Time,
 		})
 	}
-	return decisions
+	return decisions, strings.Join(users, ", ")
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/audit"
@@ -44,7 +45,7 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 // afterRollout is an Environment's status after a rollout. It is pure.
 func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, intent, end *v1alpha1.AuditRecord) {
 	status.Audit = audit.HeadOf(end)
-	status.Waiting = slices.DeleteFunc(status.Waiting, func(w v1alpha1.WaitingPromotion) bool { return w.Promotion == intent.Spec.Promotion.Name })
+	takeOff(status, intent.Spec.Promotion.Name)
 	if end.Spec.Type == v1alpha1.AuditSucceeded {
 		status.Previous = status.Current
 		status.Current = v1alpha1.Deployment{
@@ -64,6 +65,15 @@ func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 	setRolledOut(status, environment, metav1.ConditionFalse, reason,
 		fmt.Sprintf("promotion %q of release %q did not end well and may have applied a part of its objects: %s; promote a release that works to mend it",
 			intent.Spec.Promotion.Name, intent.Spec.Release.Name, end.Spec.Reason), end.Spec.Time)
+}
+
+// takeOff the list of what waits a promotion that no longer does.
+func takeOff(status *v1alpha1.EnvironmentStatus, name string) {
+	before := len(status.Waiting)
+	status.Waiting = slices.DeleteFunc(status.Waiting, func(w v1alpha1.WaitingPromotion) bool { return w.Promotion == name })
+	if gone := before - len(status.Waiting); gone > 0 && status.WaitingCount != nil {
+		status.WaitingCount = ptr.To(*status.WaitingCount - int32(gone)) //nolint:gosec // at most 16
+	}
 }
 
 // union of the objects that may be there after a rollout that did not end well. Old ones that find no place any more are

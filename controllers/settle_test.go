@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -35,9 +36,10 @@ func inUse() *v1alpha1.Environment {
 	return &v1alpha1.Environment{
 		ObjectMeta: metav1.ObjectMeta{Name: "production", Generation: 3},
 		Status: v1alpha1.EnvironmentStatus{
-			Current:   v1alpha1.Deployment{Release: "shop-1.0.0", Version: "1.0.0"},
-			Inventory: []v1alpha1.ObjectReference{configMap, service},
-			Waiting:   []v1alpha1.WaitingPromotion{{Promotion: "shop-2"}, {Promotion: "shop-3"}},
+			Current:      v1alpha1.Deployment{Release: "shop-1.0.0", Version: "1.0.0"},
+			Inventory:    []v1alpha1.ObjectReference{configMap, service},
+			Waiting:      []v1alpha1.WaitingPromotion{{Promotion: "shop-2"}, {Promotion: "shop-3"}},
+			WaitingCount: ptr.To[int32](2),
 		},
 	}
 }
@@ -54,6 +56,7 @@ func TestARolloutThatSucceededIsWhatRunsAndTheInventoryIsItsObjects(t *testing.T
 	g.Expect(environment.Status.Inventory).To(ConsistOf(configMap, deployment))
 	g.Expect(environment.Status.Audit.Sequence).To(BeEquivalentTo(4))
 	g.Expect(environment.Status.Waiting).To(HaveExactElements(HaveField("Promotion", "shop-3")))
+	g.Expect(environment.Status.WaitingCount).To(HaveValue(BeEquivalentTo(1)))
 	g.Expect(meta.IsStatusConditionTrue(environment.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
 }
 

@@ -77,6 +77,11 @@ type AuditRecordSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Decisions []AuditedDecision `json:"decisions,omitempty"`
+	// decidedBy names the people whose decisions counted, separated by commas, for whoever reads lists.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	DecidedBy string `json:"decidedBy,omitempty"`
 	// target that the rollout goes to, and the deployer that it is performed as.
 	// +optional
 	Target Target `json:"target,omitempty,omitzero"`
@@ -151,7 +156,7 @@ type AuditedDecision struct {
 // +kubebuilder:printcolumn:name="Promotion",type=string,JSONPath=`.spec.promotion.name`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.release.version`
 // +kubebuilder:printcolumn:name="Requested by",type=string,JSONPath=`.spec.requestedBy.username`
-// +kubebuilder:printcolumn:name="Decided by",type=string,JSONPath=`.spec.decisions[*].user`
+// +kubebuilder:printcolumn:name="Decided by",type=string,JSONPath=`.spec.decidedBy`
 // +kubebuilder:printcolumn:name="Time",type=date,JSONPath=`.spec.time`
 // +kubebuilder:selectablefield:JSONPath=`.spec.environment`
 // +kubebuilder:selectablefield:JSONPath=`.spec.promotion.uid`

@@ -195,6 +195,10 @@ type EnvironmentStatus struct {
 	// audit is where the Environment's history stood when this status was written.
 	// +optional
 	Audit AuditHead `json:"audit,omitempty,omitzero"`
+	// waitingCount is how many Promotions wait, beyond the sixteen that are listed too.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	WaitingCount *int32 `json:"waitingCount,omitempty"`
 	// waiting lists the Promotions that wait for people or for something else, oldest first, at most 16. It is updated once a Promotion has waited for ten seconds.
 	// +optional
 	// +listType=map
@@ -270,7 +274,7 @@ type WaitingPromotion struct {
 // +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.stage`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.current.version`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
-// +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.waiting[*].promotion`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waitingCount`
 // +kubebuilder:printcolumn:name="Application",type=string,JSONPath=`.spec.application`,priority=1
 // +kubebuilder:printcolumn:name="Release",type=string,JSONPath=`.status.current.release`,priority=1
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.target.namespace`,priority=1

@@ -434,6 +434,11 @@ func (in *EnvironmentStatus) DeepCopyInto(out *EnvironmentStatus) {
 		copy(*out, *in)
 	}
 	out.Audit = in.Audit
+	if in.WaitingCount != nil {
+		in, out := &in.WaitingCount, &out.WaitingCount
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Waiting != nil {
 		in, out := &in.Waiting, &out.Waiting
 		*out = make([]WaitingPromotion, len(*in))

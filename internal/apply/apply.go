@@ -91,11 +91,10 @@ func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructur
 		return nil, trouble
 	}
 	if seen.Live != nil {
-		merged, err := write(ctx, seen.resource, seen.desired, metav1.DryRunAll)
-		if err != nil {
+		if err := seen.try(ctx); err != nil {
 			return nil, d.explainWrite(object, "patch", err)
 		}
-		if sameAsLive(seen.Live, merged) {
+		if seen.Live != nil && sameAsLive(seen.Live, seen.Merged) {
 			return newApplied(seen.Live, false), nil
 		}
 	}

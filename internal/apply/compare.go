@@ -81,16 +81,37 @@ func (d *Deployer) compare(ctx context.Context, object *unstructured.Unstructure
 	if trouble != nil || seen.resource == nil {
 		return seen, trouble
 	}
-	merged, err := write(ctx, seen.resource, seen.desired, metav1.DryRunAll)
+	err := seen.try(ctx)
 	switch {
 	case err == nil:
-		seen.Merged = merged
 	case seen.Live == nil && others.brings(object, err):
 		seen.Merged = seen.desired
 	default:
 		return seen, d.explainWrite(object, "patch", err)
 	}
 	return seen, nil
+}
+
+// tries is how often an object is looked at again because it was written between the look and the dry run.
+const tries = 3
+
+// try asks the API server how the object would run, and makes sure that it speaks of the object that was looked at. A controller
+// that writes in between (a Deployment's revision, say) would otherwise look like a change that the release makes.
+func (c *comparison) try(ctx context.Context) error {
+	for range tries {
+		merged, err := write(ctx, c.resource, c.desired, metav1.DryRunAll)
+		if err != nil {
+			return err
+		}
+		c.Merged = merged
+		if c.Live == nil || c.Live.GetResourceVersion() == merged.GetResourceVersion() {
+			return nil
+		}
+		if c.Live, err = live(ctx, c.resource, c.desired.GetName()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // look reads an object and makes sure that this Environment may write it. For a kind that the release itself defines there is no resource yet.

@@ -5,6 +5,7 @@ package plan
 
 import (
 	"encoding/base64"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,6 +24,9 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // value changes and nothing else: a hash of a short password is as good as the password.
 func masked(pair Pair) (before, after map[string]any) {
 	before, after = shown(pair.Live), shown(pair.Merged)
+	if pair.Live == nil && pair.Merged != nil {
+		dropAllocated(after, pair.Merged)
+	}
 	if pair.Ref.Kind == "Secret" {
 		foldStringData(before)
 		foldStringData(after)
@@ -32,6 +36,22 @@ func masked(pair Pair) (before, after map[string]any) {
 	}
 	maskAnnotation(before, after, lastApplied)
 	return before, after
+}
+
+// dropAllocated takes the addresses out that a dry run makes up for a new Service: the real ones are given when it is created.
+// Those that the release asks for itself stay.
+func dropAllocated(content map[string]any, object *unstructured.Unstructured) {
+	spec, isMap := content["spec"].(map[string]any)
+	if object.GetKind() != "Service" || object.GroupVersionKind().Group != "" || !isMap || spec["clusterIP"] == "None" {
+		return
+	}
+	for _, entry := range object.GetManagedFields() {
+		if entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.String(), `"f:clusterIP"`) {
+			return
+		}
+	}
+	delete(spec, "clusterIP")
+	delete(spec, "clusterIPs")
 }
 
 func shown(object *unstructured.Unstructured) map[string]any {

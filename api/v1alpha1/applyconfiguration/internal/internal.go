@@ -158,6 +158,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditRecordSpec
   map:
     fields:
+    - name: decidedBy
+      type:
+        scalar: string
     - name: decisions
       type:
         list:
@@ -403,6 +406,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - promotion
+    - name: waitingCount
+      type:
+        scalar: numeric
 - name: com.github.assent-dev.assent.api.v1alpha1.FailingObject
   map:
     fields:

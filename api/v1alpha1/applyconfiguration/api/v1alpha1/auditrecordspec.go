@@ -41,6 +41,8 @@ type AuditRecordSpecApplyConfiguration struct {
 	Reason *string `json:"reason,omitempty"`
 	// decisions that counted, with the rule each filled.
 	Decisions []AuditedDecisionApplyConfiguration `json:"decisions,omitempty"`
+	// decidedBy names the people whose decisions counted, separated by commas, for whoever reads lists.
+	DecidedBy *string `json:"decidedBy,omitempty"`
 	// target that the rollout goes to, and the deployer that it is performed as.
 	Target *TargetApplyConfiguration `json:"target,omitempty"`
 	// objects that the rollout applies; in an Intent.
@@ -159,6 +161,14 @@ func (b *AuditRecordSpecApplyConfiguration) WithDecisions(values ...*AuditedDeci
 		}
 		b.Decisions = append(b.Decisions, *values[i])
 	}
+	return b
+}
+
+// WithDecidedBy sets the DecidedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DecidedBy field is set to the value of the last call.
+func (b *AuditRecordSpecApplyConfiguration) WithDecidedBy(value string) *AuditRecordSpecApplyConfiguration {
+	b.DecidedBy = &value
 	return b
 }
 

@@ -28,6 +28,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	Inventory []ObjectReferenceApplyConfiguration `json:"inventory,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
 	Audit *AuditHeadApplyConfiguration `json:"audit,omitempty"`
+	// waitingCount is how many Promotions wait, beyond the sixteen that are listed too.
+	WaitingCount *int32 `json:"waitingCount,omitempty"`
 	// waiting lists the Promotions that wait for people or for something else, oldest first, at most 16. It is updated once a Promotion has waited for ten seconds.
 	Waiting []WaitingPromotionApplyConfiguration `json:"waiting,omitempty"`
 }
@@ -101,6 +103,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithInventory(values ...*ObjectRef
 // If called multiple times, the Audit field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithAudit(value *AuditHeadApplyConfiguration) *EnvironmentStatusApplyConfiguration {
 	b.Audit = value
+	return b
+}
+
+// WithWaitingCount sets the WaitingCount field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WaitingCount field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithWaitingCount(value int32) *EnvironmentStatusApplyConfiguration {
+	b.WaitingCount = &value
 	return b
 }
 
