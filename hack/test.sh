@@ -9,6 +9,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 started=$(date +%s)
+# Colours are for people who watch.
+[ -t 1 ] || export GINKGO_NO_COLOR=TRUE
 cluster=
 
 say() {
