@@ -129,7 +129,7 @@ func (p *progress) String() string {
 	case p.packages == 0:
 		return fmt.Sprintf("%s: %d modules downloaded, %s", p.name, p.downloaded, p.elapsed())
 	case p.compiled == 0:
-		return fmt.Sprintf("%s: nothing to compile, linking, %s", p.name, p.elapsed())
+		return fmt.Sprintf("%s: nothing compiled yet (what was compiled before is only linked), %s", p.name, p.elapsed())
 	default:
 		return fmt.Sprintf("%s: %d of at most %d packages compiled, %s", p.name, p.compiled, p.packages, p.elapsed())
 	}
