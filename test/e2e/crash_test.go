@@ -247,20 +247,28 @@ func (p *place) createRecord(ctx context.Context) error {
 }
 
 var _ = Describe("an operator that takes over a rollout", Serial, func() {
-	It("applies nothing of another release that has taken the name meanwhile", func(ctx context.Context) {
+	DescribeTable("applies nothing of another release that has taken the name meanwhile", func(ctx context.Context, images []v1alpha1.ReleaseImage, objects ...string) {
 		p := newPlace(ctx)
 		asked := p.stuck(ctx, "one")
 		Expect(scene.operator.Kill()).To(Succeed())
 		DeferCleanup(restart)
 		Expect(scene.as(cluster.Admin).Delete(ctx, cluster.NewRelease(p.project.Name, "shop-one", "", ""))).To(Succeed())
-		p.release(ctx, "shop-one", configMap("settings", "never approved"))
+		other := cluster.NewRelease(p.project.Name, "shop-one", "one", manifests(objects...))
+		other.Spec.Images = images
+		Expect(scene.as(cluster.Bob).Create(ctx, other)).To(Succeed())
+		before := p.content(ctx)
 		restart(ctx)
 		await(ctx, asked, v1alpha1.ReasonFailed)
 		Expect(message(asked)).To(ContainSubstring("digest"))
-		Expect(p.value(ctx, "settings")).To(Equal("one"))
+		Expect(p.content(ctx)).To(Equal(before))
 		Expect(p.recordsOf(ctx, asked)).To(Equal([]v1alpha1.AuditType{v1alpha1.AuditIntent, v1alpha1.AuditFailed}))
 		p.awaitSettled(ctx)
-	})
+	},
+		Entry("with other content", nil, configMap("settings", "never approved")),
+		Entry("with the same content, rendered with another image",
+			[]v1alpha1.ReleaseImage{{Name: "registry.example/shop", Digest: v1alpha1.Digest("sha256:" + strings.Repeat("e", 64))}},
+			configMap("settings", "one"), stuckDeployment("web")),
+	)
 
 	It("finishes one whose release and environment were deleted meanwhile, with an outcome on record", func(ctx context.Context) {
 		p := newPlace(ctx)
