@@ -86,7 +86,7 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 func (r *EnvironmentReconciler) observe(ctx context.Context, environment *v1alpha1.Environment) (surroundings, error) {
 	seen := surroundings{now: r.Clock.Now(), hasDeployer: true}
 	var all v1alpha1.PromotionList
-	if err := r.Client.List(ctx, &all, client.InNamespace(environment.Namespace), client.MatchingFields{indexEnvironment: environment.Name}); err != nil {
+	if err := r.Client.List(ctx, &all, readOnly, client.InNamespace(environment.Namespace), client.MatchingFields{indexEnvironment: environment.Name}); err != nil {
 		return seen, fmt.Errorf("list the promotions to environment %q: %w", environment.Name, err)
 	}
 	seen.promotions = all.Items

@@ -58,7 +58,7 @@ func (c *census) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *census) Collect(found chan<- prometheus.Metric) {
 	var all v1alpha1.PromotionList
-	if err := c.reader.List(context.Background(), &all); err != nil {
+	if err := c.reader.List(context.Background(), &all, readOnly); err != nil {
 		found <- prometheus.NewInvalidMetric(c.states, err)
 		return
 	}

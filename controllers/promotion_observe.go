@@ -112,7 +112,7 @@ func find[T client.Object](ctx context.Context, reader client.Reader, object T, 
 func (r *PromotionReconciler) lookAtOthers(ctx context.Context, seen *view) error {
 	p := seen.Promotion
 	var siblings v1alpha1.PromotionList
-	if err := r.Client.List(ctx, &siblings, client.InNamespace(p.Namespace), client.MatchingFields{indexEnvironment: p.Spec.Environment}); err != nil {
+	if err := r.Client.List(ctx, &siblings, readOnly, client.InNamespace(p.Namespace), client.MatchingFields{indexEnvironment: p.Spec.Environment}); err != nil {
 		return fmt.Errorf("list the promotions to environment %q: %w", p.Spec.Environment, err)
 	}
 	for i := range siblings.Items {

@@ -46,6 +46,10 @@ const (
 	fetchMost  = 5 * time.Minute
 )
 
+// readOnly lists what the cache holds without copying it: an Environment's promotions are looked through often, and most of
+// them ended long ago. What is found must not be changed.
+var readOnly = client.UnsafeDisableDeepCopy
+
 // Setup registers the reconcilers with a manager. Lines receives each audit record as a line of JSON.
 func Setup(mgr ctrl.Manager, options Options, passing clock.PassiveClock, lines io.Writer) error {
 	if err := index(mgr); err != nil {
@@ -200,7 +204,7 @@ func (r *PromotionReconciler) unended(ctx context.Context, selection ...client.L
 
 func (r *PromotionReconciler) requests(ctx context.Context, chosen func(*v1alpha1.Promotion) bool, selection []client.ListOption) []reconcile.Request {
 	var all v1alpha1.PromotionList
-	if err := r.Client.List(ctx, &all, selection...); err != nil {
+	if err := r.Client.List(ctx, &all, append(selection, readOnly)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list promotions to wake")
 		return nil
 	}
