@@ -270,6 +270,24 @@ var _ = Describe("an operator that takes over a rollout", Serial, func() {
 			configMap("settings", "one"), stuckDeployment("web")),
 	)
 
+	It("starts nothing before the outcome of one that was deleted meanwhile is on record", func(ctx context.Context) {
+		p := newPlace(ctx)
+		first := p.stuck(ctx, "one")
+		second := p.approved(ctx, "two", configMap("settings", "two"))
+		await(ctx, second, v1alpha1.ReasonQueued)
+		Expect(scene.operator.Kill()).To(Succeed())
+		DeferCleanup(restart)
+		Expect(scene.as(cluster.Bob).Delete(ctx, first)).To(Succeed())
+		restart(ctx)
+		await(ctx, second, v1alpha1.ReasonSucceeded)
+		p.awaitSettled(ctx)
+		var told []string
+		for _, record := range p.history(ctx) {
+			told = append(told, fmt.Sprintf("%s of %s", record.Spec.Type, record.Spec.Promotion.Name))
+		}
+		Expect(told).To(Equal([]string{"Intent of one", "Cancelled of one", "Intent of two", "Succeeded of two"}))
+	})
+
 	It("finishes one whose release and environment were deleted meanwhile, with an outcome on record", func(ctx context.Context) {
 		p := newPlace(ctx)
 		asked := p.stuck(ctx, "one")
