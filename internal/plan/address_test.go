@@ -21,7 +21,7 @@ func TestADiffShowsOnlyTheAddressesThatAReleaseAsksFor(t *testing.T) {
 			"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "shop", "namespace": "shop-prod"},
 			"spec": map[string]any{"clusterIP": address, "clusterIPs": []any{address}, "type": "ClusterIP"},
 		}}
-		object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "assent", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: &metav1.FieldsV1{Raw: []byte(owned)}}})
+		object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "assent", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(owned)}})
 		return object
 	}
 	for name, c := range map[string]struct {
