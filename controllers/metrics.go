@@ -34,13 +34,17 @@ type census struct {
 	blockers *prometheus.Desc
 }
 
-// registerMetrics makes the operator's own metrics available beside controller-runtime's.
-func registerMetrics(reader client.Reader) error {
-	for _, collector := range []prometheus.Collector{rolloutSeconds, approvalSeconds, &census{
+func newCensus(reader client.Reader) *census {
+	return &census{
 		reader:   reader,
 		states:   prometheus.NewDesc("assent_promotions", "Promotions by state.", []string{"project", "environment", "state"}, nil),
 		blockers: prometheus.NewDesc("assent_promotion_blockers", "Closed gates of Promotions that wait.", []string{"project", "environment", "gate"}, nil),
-	}} {
+	}
+}
+
+// registerMetrics makes the operator's own metrics available beside controller-runtime's.
+func registerMetrics(reader client.Reader) error {
+	for _, collector := range []prometheus.Collector{rolloutSeconds, approvalSeconds, newCensus(reader)} {
 		err := metrics.Registry.Register(collector)
 		if already := (prometheus.AlreadyRegisteredError{}); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("register metrics: %w", err)
