@@ -32,34 +32,43 @@ type Planner struct {
 	Clock     clock.PassiveClock
 }
 
-// Make a plan of what the observed promotion would apply. The objects are what the plan's renderedDigest speaks of. An error
-// is a fault that trying again can mend; what a person has to mend is said in the result.
-func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, []*unstructured.Unstructured, error) {
+// rendering is what a plan was made of.
+type rendering struct {
+	// objects that the plan's renderedDigest speaks of.
+	objects []*unstructured.Unstructured
+	// pairs are how they run and how they would run.
+	pairs []plan.Pair
+}
+
+// Make a plan of what the observed promotion would apply. An error is a fault that trying again can mend; what a person has to
+// mend is said in the result.
+func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, rendering, error) {
 	objects, err := p.render(ctx, seen.Release, seen.Environment.Spec, seen.Environment, inputs.ReleaseDigest)
 	if err != nil {
 		planned, err := refusal(err, seen.Environment.Spec.Target)
-		return planned, nil, err
+		return planned, rendering{}, err
 	}
 	rendered, err := plan.RenderedDigest(objects)
 	if err != nil {
-		return nil, nil, err
+		return nil, rendering{}, err
 	}
 	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered)
 	if err != nil {
-		return nil, nil, err
+		return nil, rendering{}, err
 	}
 	planned := &promotion.Planned{Plan: v1alpha1.Plan{
 		Digest: digest, RenderedDigest: rendered, Inputs: inputs,
 		Objects: ptr.To(int32(len(objects))), PlannedTime: metav1.NewTime(p.Clock.Now()), //nolint:gosec // at most 1,000
 	}}
-	if err := p.compare(ctx, seen, objects, planned); err != nil {
+	pairs, err := p.compare(ctx, seen, objects, planned)
+	if err != nil {
 		refused, err := refusal(err, seen.Environment.Spec.Target)
 		if refused != nil && refused.Refused == "" {
 			refused.Plan = planned.Plan
 		}
-		return refused, objects, err
+		return refused, rendering{}, err
 	}
-	return planned, objects, nil
+	return planned, rendering{objects: objects, pairs: pairs}, nil
 }
 
 // Render the objects that an intent speaks of, for a process that takes over a rollout.
@@ -91,28 +100,28 @@ func (p *Planner) render(ctx context.Context, release *v1alpha1.Release, spec v1
 }
 
 // compare asks the API server, as the deployer, what the objects would change.
-func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objects []*unstructured.Unstructured, planned *promotion.Planned) error {
+func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objects []*unstructured.Unstructured, planned *promotion.Planned) ([]plan.Pair, error) {
 	target := seen.Environment.Spec.Target
 	if err := p.Deployers.CheckDeployer(ctx, target); err != nil {
-		return err
+		return nil, err
 	}
 	deployer, err := p.Deployers.As(target, identityOf(seen.Promotion))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pairs, err := deployer.Compare(ctx, objects)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pruned, err := deployer.Live(ctx, prunesOf(seen.Environment, references(objects)), ownerOf(seen.Promotion))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	pairs = append(pairs, pruned...)
-	changes := plan.Changes(pairs)
+	all := slices.Concat(pairs, pruned)
+	changes := plan.Changes(all)
 	planned.Plan.Changes = changes[:min(len(changes), mostChanges)]
-	planned.Plan.Diff = plan.Diff(pairs)
-	return nil
+	planned.Plan.Diff = plan.Diff(all)
+	return pairs, nil
 }
 
 // refusal tells what people have to mend from faults that pass. What the deployer lacks can be given to it, so that the

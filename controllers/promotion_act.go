@@ -68,9 +68,9 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	if err != nil && !errors.Is(err, errBusy) {
 		return outcome{}, err
 	}
-	known := &rollout{uid: p.UID, intent: intent, objects: seen.objects}
+	known := &rollout{uid: p.UID, intent: intent, rendering: seen.rendering}
 	if intent != nil && intent.Spec.RenderedDigest != entry.RenderedDigest {
-		known.objects = nil // an earlier process has put another rendering on record; that one counts
+		known.rendering = rendering{} // an earlier process has put another rendering on record; that one counts
 	}
 	if intent != nil {
 		known.prunes = prunesOf(seen.Environment, intent.Spec.Objects)
@@ -94,7 +94,7 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	applied, err := deployer.Apply(ctx, known.objects)
+	applied, err := deployer.Apply(ctx, known.objects, known.pairs...)
 	if err != nil {
 		return r.failed(seen, err)
 	}
@@ -102,7 +102,7 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	known.applied, known.trouble = true, ""
+	known.applied, known.trouble, known.rendering = true, "", rendering{}
 	return outcome{again: true}, nil
 }
 
@@ -128,7 +128,7 @@ func (r *PromotionReconciler) takeOver(ctx context.Context, seen *view) error {
 	if err != nil {
 		return err
 	}
-	seen.rollout.objects = objects
+	seen.rollout.rendering = rendering{objects: objects}
 	seen.rollout.prunes = prunesOf(seen.Environment, seen.rollout.intent.Spec.Objects)
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,8 +20,8 @@ import (
 // view is an observation with what acting on it needs.
 type view struct {
 	promotion.Observation
-	// objects of the plan that was made just now.
-	objects []*unstructured.Unstructured
+	// rendering of the plan that was made just now.
+	rendering
 	// rollout of a started promotion; nil before its start.
 	rollout *rollout
 	// unlock frees the Environment for other starts.
@@ -54,7 +53,7 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		var err error
 		switch next := next.(type) {
 		case promotion.MakePlan:
-			seen.Planned, seen.objects, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
+			seen.Planned, seen.rendering, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
 		case promotion.Prove:
 			err = r.prove(ctx, seen)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -19,8 +18,8 @@ type rollout struct {
 	uid     types.UID
 	intent  *v1alpha1.AuditRecord
 	outcome *v1alpha1.AuditRecord
-	// objects of the plan; nil until they have been rendered and found to have the digest of the intent.
-	objects []*unstructured.Unstructured
+	// rendering of the plan; without objects until they have been rendered.
+	rendering
 	// applied says that each of them has been applied; healthy when they are watched for health.
 	applied bool
 	// failure that no retry mends.

@@ -53,11 +53,17 @@ type Applied struct {
 
 // Apply makes the objects run as they say, in waves. What runs so already is not written. Objects must have been placed (plan.Place) and
 // sorted (plan.Sort). On an error the result holds what had been applied until then, and the later waves have not been begun.
-func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured) (Result, error) {
+//
+// Looked is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again.
+func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured, looked ...plan.Pair) (Result, error) {
 	var result Result
 	defined := newRelease(objects)
+	known := make(map[v1alpha1.ObjectReference]plan.Pair, len(looked))
+	for _, pair := range looked {
+		known[pair.Ref] = pair
+	}
 	for _, wave := range plan.Waves(objects) {
-		applied, err := d.applyWave(ctx, wave)
+		applied, err := d.applyWave(ctx, wave, known)
 		result.Objects = append(result.Objects, applied...)
 		if err != nil {
 			return result, err
@@ -69,10 +75,10 @@ func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructur
 	return result, nil
 }
 
-func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructured) ([]Applied, error) {
+func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]plan.Pair) ([]Applied, error) {
 	done := make([]*Applied, len(wave))
 	err := each(wave, func(i int, object *unstructured.Unstructured) *problem {
-		applied, trouble := d.applyOne(ctx, object)
+		applied, trouble := d.applyOne(ctx, object, known[plan.Reference(object)])
 		done[i] = applied
 		return trouble
 	})
@@ -85,14 +91,16 @@ func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructu
 	return applied, err
 }
 
-func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured) (*Applied, *problem) {
+func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known plan.Pair) (*Applied, *problem) {
 	seen, trouble := d.look(ctx, object, release{})
 	if trouble != nil {
 		return nil, trouble
 	}
 	if seen.Live != nil {
-		if err := seen.try(ctx); err != nil {
-			return nil, d.explainWrite(object, "patch", err)
+		if seen.Merged = stillTrue(known, seen.Live); seen.Merged == nil {
+			if err := seen.try(ctx); err != nil {
+				return nil, d.explainWrite(object, "patch", err)
+			}
 		}
 		if seen.Live != nil && sameAsLive(seen.Live, seen.Merged) {
 			return newApplied(seen.Live, false), nil
@@ -103,6 +111,14 @@ func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructur
 		return nil, d.explainWrite(object, "patch", err)
 	}
 	return newApplied(written, true), nil
+}
+
+// stillTrue is how an object would run, as it was found before, if nobody has written it since; else nil.
+func stillTrue(known plan.Pair, live *unstructured.Unstructured) *unstructured.Unstructured {
+	if known.Live == nil || known.Live.GetUID() != live.GetUID() || known.Live.GetResourceVersion() != live.GetResourceVersion() {
+		return nil
+	}
+	return known.Merged
 }
 
 func newApplied(object *unstructured.Unstructured, changed bool) *Applied {

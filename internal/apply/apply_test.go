@@ -75,6 +75,35 @@ var _ = Describe("Apply", func() {
 		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "green"))
 	})
 
+	It("does not try again what was looked at before, unless somebody has written it since", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(configMap("settings", "blue") + "\n---\n" + configMap("other", "blue"))
+		Expect(p.deployer.Apply(ctx, objects)).Error().NotTo(HaveOccurred())
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		tries := p.tries.Load()
+		result, err := p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(BeZero())
+		Expect(p.tries.Load()).To(Equal(tries))
+
+		changed := &corev1.ConfigMap{}
+		Expect(admin.Get(ctx, client.ObjectKey{Namespace: p.target.Namespace, Name: "settings"}, changed)).To(Succeed())
+		changed.Annotations = map[string]string{"somebody": "else"}
+		Expect(admin.Update(ctx, changed)).To(Succeed())
+		result, err = p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(BeZero(), "what somebody else adds is theirs, and no reason to write")
+		Expect(p.tries.Load()).To(Equal(tries + 1))
+
+		changed.Data["value"] = "red"
+		Expect(admin.Update(ctx, changed)).To(Succeed())
+		result, err = p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(Equal(1))
+		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
+	})
+
 	It("takes a field back that somebody else has changed", func(ctx context.Context) {
 		p := newPlace(ctx, operator)
 		objects := p.objects(configMap("settings", "blue"))

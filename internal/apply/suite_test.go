@@ -60,8 +60,8 @@ type place struct {
 	target   v1alpha1.Target
 	factory  *apply.Factory
 	deployer *apply.Deployer
-	// writes counts the requests that change something.
-	writes *atomic.Int64
+	// writes counts the requests that change something, tries those that would if they were no dry runs.
+	writes, tries *atomic.Int64
 }
 
 var promotion = apply.PromotionIdentity{Namespace: "shop", Name: "to-production", UID: "7d0a"}
@@ -85,10 +85,10 @@ func awaitRight(ctx context.Context, target v1alpha1.Target, right authorization
 }
 
 func placeAt(target v1alpha1.Target, config *rest.Config) *place {
-	made := &place{target: target, writes: &atomic.Int64{}}
+	made := &place{target: target, writes: &atomic.Int64{}, tries: &atomic.Int64{}}
 	config = rest.CopyConfig(config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &countingTransport{next: next, writes: made.writes}
+		return &countingTransport{next: next, writes: made.writes, tries: made.tries}
 	})
 	httpClient, err := rest.HTTPClientFor(config)
 	Expect(err).NotTo(HaveOccurred())
@@ -100,14 +100,18 @@ func placeAt(target v1alpha1.Target, config *rest.Config) *place {
 	return made
 }
 
-// countingTransport counts the requests that change something.
+// countingTransport counts the requests that change something, and the dry runs.
 type countingTransport struct {
-	next   http.RoundTripper
-	writes *atomic.Int64
+	next          http.RoundTripper
+	writes, tries *atomic.Int64
 }
 
 func (t *countingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method != http.MethodGet && request.URL.Query().Get("dryRun") == "" {
+	switch {
+	case request.Method == http.MethodGet:
+	case request.URL.Query().Get("dryRun") != "":
+		t.tries.Add(1)
+	default:
 		t.writes.Add(1)
 	}
 	return t.next.RoundTrip(request)
