@@ -32,8 +32,8 @@ type Planner struct {
 	Clock     clock.PassiveClock
 }
 
-// rendering is what a plan was made of.
-type rendering struct {
+// Rendering is what a plan was made of.
+type Rendering struct {
 	// objects that the plan's renderedDigest speaks of.
 	objects []*unstructured.Unstructured
 	// pairs are how they run and how they would run.
@@ -42,19 +42,19 @@ type rendering struct {
 
 // Make a plan of what the observed promotion would apply. An error is a fault that trying again can mend; what a person has to
 // mend is said in the result.
-func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, rendering, error) {
+func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, Rendering, error) {
 	objects, err := p.render(ctx, seen.Release, seen.Environment.Spec, seen.Environment, inputs.ReleaseDigest)
 	if err != nil {
 		planned, err := refusal(err, seen.Environment.Spec.Target)
-		return planned, rendering{}, err
+		return planned, Rendering{}, err
 	}
 	rendered, err := plan.RenderedDigest(objects)
 	if err != nil {
-		return nil, rendering{}, err
+		return nil, Rendering{}, err
 	}
 	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered)
 	if err != nil {
-		return nil, rendering{}, err
+		return nil, Rendering{}, err
 	}
 	planned := &promotion.Planned{Plan: v1alpha1.Plan{
 		Digest: digest, RenderedDigest: rendered, Inputs: inputs,
@@ -66,9 +66,9 @@ func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v
 		if refused != nil && refused.Refused == "" {
 			refused.Plan = planned.Plan
 		}
-		return refused, rendering{}, err
+		return refused, Rendering{}, err
 	}
-	return planned, rendering{objects: objects, pairs: pairs}, nil
+	return planned, Rendering{objects: objects, pairs: pairs}, nil
 }
 
 // Render the objects that an intent speaks of, for a process that takes over a rollout.

@@ -68,9 +68,9 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	if err != nil && !errors.Is(err, errBusy) {
 		return outcome{}, err
 	}
-	known := &rollout{uid: p.UID, intent: intent, rendering: seen.rendering}
+	known := &rollout{uid: p.UID, intent: intent, Rendering: seen.Rendering}
 	if intent != nil && intent.Spec.RenderedDigest != entry.RenderedDigest {
-		known.rendering = rendering{} // an earlier process has put another rendering on record; that one counts
+		known.Rendering = Rendering{} // an earlier process has put another rendering on record; that one counts
 	}
 	if intent != nil {
 		known.prunes = prunesOf(seen.Environment, intent.Spec.Objects)
@@ -102,7 +102,7 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	known.applied, known.trouble, known.rendering = true, "", rendering{}
+	known.applied, known.trouble, known.Rendering = true, "", Rendering{}
 	return outcome{again: true}, nil
 }
 
@@ -128,7 +128,7 @@ func (r *PromotionReconciler) takeOver(ctx context.Context, seen *view) error {
 	if err != nil {
 		return err
 	}
-	seen.rollout.rendering = rendering{objects: objects}
+	seen.rollout.Rendering = Rendering{objects: objects}
 	seen.rollout.prunes = prunesOf(seen.Environment, seen.rollout.intent.Spec.Objects)
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 type view struct {
 	promotion.Observation
 	// rendering of the plan that was made just now.
-	rendering
+	Rendering
 	// rollout of a started promotion; nil before its start.
 	rollout *rollout
 	// unlock frees the Environment for other starts.
@@ -53,7 +53,7 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		var err error
 		switch next := next.(type) {
 		case promotion.MakePlan:
-			seen.Planned, seen.rendering, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
+			seen.Planned, seen.Rendering, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
 		case promotion.Prove:
 			err = r.prove(ctx, seen)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,

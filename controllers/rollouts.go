@@ -19,7 +19,7 @@ type rollout struct {
 	intent  *v1alpha1.AuditRecord
 	outcome *v1alpha1.AuditRecord
 	// rendering of the plan; without objects until they have been rendered.
-	rendering
+	Rendering
 	// applied says that each of them has been applied; healthy when they are watched for health.
 	applied bool
 	// failure that no retry mends.
