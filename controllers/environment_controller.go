@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/audit"
 	"github.com/assent-dev/assent/internal/promotion"
 )
 
@@ -62,8 +63,8 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if r.Promotions.writes.ahead(environment) {
 		return ctrl.Result{}, nil
 	}
-	if err := r.closeOrphan(ctx, environment); err != nil {
-		return ctrl.Result{}, err
+	if closed, err := r.closeOrphan(ctx, environment); err != nil || closed {
+		return ctrl.Result{}, err // the Environment was written, and its event brings us back
 	}
 	seen, err := r.observe(ctx, environment)
 	if err != nil {
@@ -191,38 +192,49 @@ func sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// closeOrphan puts the outcome of a rollout on record whose Promotion was deleted while it ran, so that no intent stays
-// without one. The promotion's own lock makes sure that nobody is still applying.
-func (r *EnvironmentReconciler) closeOrphan(ctx context.Context, environment *v1alpha1.Environment) error {
+// closeOrphan ends a rollout whose Promotion was deleted before the Environment knew of its end, so that no intent stays
+// without an outcome, and nothing is applied that the inventory does not know. The promotion's own lock makes sure that nobody
+// is still applying. It says whether there was one.
+func (r *EnvironmentReconciler) closeOrphan(ctx context.Context, environment *v1alpha1.Environment) (bool, error) {
 	key := client.ObjectKeyFromObject(environment)
 	state, known := r.Ledger.Known(key)
 	if !known {
 		var err error
 		if state, err = r.Ledger.State(ctx, key, environment.Status.Audit); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if state.Open == nil {
-		return nil
+	left := state.Owed(environment)
+	if state.Open != nil {
+		left = audit.Rollout{Intent: state.Open}
 	}
-	intent := state.Open
-	promotionKey := types.NamespacedName{Namespace: environment.Namespace, Name: intent.Spec.Promotion.Name}
-	there, err := r.stands(ctx, r.Client, promotionKey, intent)
-	if err != nil || there {
-		return err
+	if left.Intent == nil {
+		return false, nil
+	}
+	promotionKey := types.NamespacedName{Namespace: environment.Namespace, Name: left.Intent.Spec.Promotion.Name}
+	if there, err := r.stands(ctx, r.Client, promotionKey, left.Intent); err != nil || there {
+		return false, err
 	}
 	defer r.Promotions.working.lock(promotionKey)()
-	if there, err = r.stands(ctx, r.Live, promotionKey, intent); err != nil || there {
-		return err
+	if there, err := r.stands(ctx, r.Live, promotionKey, left.Intent); err != nil || there {
+		return false, err
 	}
+	if left.Outcome == nil {
+		var err error
+		if left.Outcome, err = r.cancelDeleted(ctx, environment, left.Intent); err != nil {
+			return false, err
+		}
+	}
+	return true, r.Promotions.settle(ctx, left.Intent, left.Outcome)
+}
+
+// cancelDeleted puts the outcome of a rollout on record whose Promotion is gone.
+func (r *EnvironmentReconciler) cancelDeleted(ctx context.Context, environment *v1alpha1.Environment, intent *v1alpha1.AuditRecord) (*v1alpha1.AuditRecord, error) {
 	entry := intent.Spec
-	entry.Type, entry.Time, entry.Decisions, entry.Objects = v1alpha1.AuditCancelled, metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)), nil, nil
+	entry.Type, entry.Time = v1alpha1.AuditCancelled, metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second))
+	entry.Decisions, entry.DecidedBy, entry.Objects = nil, "", nil
 	entry.Reason = "the promotion was deleted during its rollout, which stopped where it was"
-	record, err := r.Ledger.Append(ctx, environment.Namespace, environment.Status.Audit, entry)
-	if err != nil {
-		return err
-	}
-	return r.Promotions.settle(ctx, intent, record)
+	return r.Ledger.Append(ctx, environment.Namespace, environment.Status.Audit, entry)
 }
 
 // stands says whether the promotion of an intent still exists.

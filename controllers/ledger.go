@@ -133,6 +133,17 @@ func (l *Ledger) list(ctx context.Context, environment types.NamespacedName) (au
 	return state, nil
 }
 
+// Settled lets go of a rollout that the Environment knows of.
+func (l *Ledger) Settled(environment types.NamespacedName, outcome *v1alpha1.AuditRecord) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state, found := l.known[environment]
+	if found && state.Ended.Outcome != nil && state.Ended.Outcome.Spec.Sequence <= outcome.Spec.Sequence {
+		state.Ended = audit.Rollout{}
+		l.known[environment] = state
+	}
+}
+
 func (l *Ledger) remember(environment types.NamespacedName, state audit.State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

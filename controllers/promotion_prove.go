@@ -11,6 +11,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/audit"
 	"github.com/assent-dev/assent/internal/promotion"
 )
 
@@ -37,14 +38,25 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 	if err != nil {
 		return err
 	}
-	if state.Open != nil && state.Open.Spec.Promotion.UID != string(p.UID) {
-		seen.Running = state.Open.Spec.Promotion.Name
+	if other := runningBeside(p, state, seen.Environment); other != "" {
+		seen.Running = other
 	}
 	if seen.Authority, err = r.authority(ctx, p); err != nil {
 		return err
 	}
 	seen.Live = true
 	return r.lookForOutcome(ctx, seen)
+}
+
+// runningBeside names the promotion whose rollout runs by the history, or whose end the Environment does not know of yet:
+// before it does, its inventory does not say what there is to prune.
+func runningBeside(p *v1alpha1.Promotion, state audit.State, environment *v1alpha1.Environment) string {
+	for _, intent := range []*v1alpha1.AuditRecord{state.Open, state.Owed(environment).Intent} {
+		if intent != nil && intent.Spec.Promotion.UID != string(p.UID) {
+			return intent.Spec.Promotion.Name
+		}
+	}
+	return ""
 }
 
 // lookForOutcome finds the end that an earlier process put on record for a promotion that has not started, and died before

@@ -28,7 +28,7 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 		return nil
 	}
 	key := types.NamespacedName{Namespace: intent.Namespace, Name: intent.Spec.Environment}
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		environment, err := find(ctx, r.Live, &v1alpha1.Environment{}, key)
 		if err != nil || environment == nil || environment.Status.Audit.Sequence >= end.Spec.Sequence {
 			return err
@@ -40,6 +40,10 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 		r.writes.wrote(environment)
 		return nil
 	})
+	if err == nil {
+		r.Ledger.Settled(key, end)
+	}
+	return err
 }
 
 // afterRollout is an Environment's status after a rollout. It is pure.

@@ -17,16 +17,34 @@ type State struct {
 	Head v1alpha1.AuditHead
 	// Open is the Intent of the rollout that runs; nil if none does.
 	Open *v1alpha1.AuditRecord
+	// Ended is the newest rollout that was seen to end.
+	Ended Rollout
+}
+
+// Rollout is what the history says of one that has ended; zero for none.
+type Rollout struct {
+	Intent, Outcome *v1alpha1.AuditRecord
+}
+
+// Owed is the rollout that has ended and that the Environment's status does not know of yet; zero if there is none. What ended
+// before the Environment was created is another one's, of the same name.
+func (s State) Owed(environment *v1alpha1.Environment) Rollout {
+	if s.Ended.Outcome == nil || environment == nil ||
+		s.Ended.Outcome.Spec.Sequence <= environment.Status.Audit.Sequence ||
+		environment.CreationTimestamp.After(s.Ended.Outcome.Spec.Time.Time) {
+		return Rollout{}
+	}
+	return s.Ended
 }
 
 // Follow is the state after one more record.
 func (s State) Follow(record *v1alpha1.AuditRecord) State {
-	next := State{Head: HeadOf(record), Open: s.Open}
+	next := State{Head: HeadOf(record), Open: s.Open, Ended: s.Ended}
 	switch {
 	case record.Spec.Type == v1alpha1.AuditIntent:
 		next.Open = record
 	case s.Open != nil && IsOutcome(record.Spec.Type) && s.Open.Spec.Promotion.UID == record.Spec.Promotion.UID:
-		next.Open = nil
+		next.Open, next.Ended = nil, Rollout{Intent: s.Open, Outcome: record}
 	}
 	return next
 }

@@ -6,6 +6,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/controllers"
 	"github.com/assent-dev/assent/test/cluster"
 )
 
@@ -286,6 +288,26 @@ var _ = Describe("an operator that takes over a rollout", Serial, func() {
 			told = append(told, fmt.Sprintf("%s of %s", record.Spec.Type, record.Spec.Promotion.Name))
 		}
 		Expect(told).To(Equal([]string{"Intent of one", "Cancelled of one", "Intent of two", "Succeeded of two"}))
+	})
+
+	It("lets the environment know of an outcome whose promotion was deleted before it did, and then goes on", func(ctx context.Context) {
+		p := newPlace(ctx)
+		asked := p.stuck(ctx, "one")
+		next := p.approved(ctx, "two", configMap("settings", "two"))
+		await(ctx, next, v1alpha1.ReasonQueued)
+		Expect(scene.operator.Kill()).To(Succeed())
+		DeferCleanup(restart)
+		By("putting the outcome on record, as a process does that dies right after")
+		Expect(scene.as(cluster.Admin).Delete(ctx, asked)).To(Succeed())
+		outcome := p.history(ctx)[0].Spec
+		outcome.Type, outcome.Reason, outcome.Decisions, outcome.DecidedBy, outcome.Objects = v1alpha1.AuditCancelled, "it was deleted", nil, "", nil
+		into := controllers.NewLedger(scene.as(operator), scene.as(operator), io.Discard)
+		Expect(into.Append(ctx, p.project.Name, v1alpha1.AuditHead{}, outcome)).NotTo(BeNil())
+		restart(ctx)
+		await(ctx, next, v1alpha1.ReasonSucceeded)
+		environment := p.awaitSettled(ctx)
+		Expect(names(environment.Status.Inventory)).To(ConsistOf("ConfigMap/settings"))
+		p.expectGone(ctx, &v1alpha1.ObjectReference{Kind: "Deployment", Group: "apps", Name: "web"})
 	})
 
 	It("finishes one whose release and environment were deleted meanwhile, with an outcome on record", func(ctx context.Context) {
