@@ -1,0 +1,81 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Plan is exactly what a Promotion would apply. An approval names its digest.
+type Plan struct {
+	// digest of everything that was decided on: the Promotion, the Release and its content, the Environment and its rules, the rendered objects and the guard.
+	// +required
+	Digest Digest `json:"digest,omitempty"`
+	// renderedDigest is the digest of the rendered objects alone.
+	// +required
+	RenderedDigest Digest `json:"renderedDigest,omitempty"`
+	// objects is how many objects the plan holds.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Objects *int32 `json:"objects,omitempty"`
+	// changes that the plan makes to what runs now, at most 256; unchanged objects are not listed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=256
+	Changes []Change `json:"changes,omitempty"`
+	// diff against what runs now, at most 128 KiB, then cut and said so. Values of Secrets are masked. It is dropped when the Promotion ends.
+	// +optional
+	// +kubebuilder:validation:MaxLength=131072
+	Diff string `json:"diff,omitempty"`
+	// inputs that the plan was made from; the plan is made anew when one of them changes.
+	// +required
+	Inputs PlanInputs `json:"inputs,omitzero"`
+	// plannedTime is when the plan was made.
+	// +required
+	PlannedTime metav1.Time `json:"plannedTime,omitempty,omitzero"`
+}
+
+// PlanInputs is the fingerprint of what went into a plan.
+type PlanInputs struct {
+	// release that is rolled out.
+	// +required
+	Release ObjectIdentity `json:"release,omitzero"`
+	// releaseDigest is the digest of the Release's content.
+	// +required
+	ReleaseDigest Digest `json:"releaseDigest,omitempty"`
+	// environment that it is rolled out to.
+	// +required
+	Environment ObjectIdentity `json:"environment,omitzero"`
+	// environmentDigest is the digest of the Environment's rules: its whole spec.
+	// +required
+	EnvironmentDigest Digest `json:"environmentDigest,omitempty"`
+	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
+	// +required
+	GuardDigest Digest `json:"guardDigest,omitempty"`
+	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
+	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
+	// +optional
+	Deployed Digest `json:"deployed,omitempty"`
+}
+
+// ChangeAction is what a rollout does to an object.
+// +kubebuilder:validation:Enum=Create;Update;Prune
+type ChangeAction string
+
+const (
+	// ChangeCreate means that the object is not there yet.
+	ChangeCreate ChangeAction = "Create"
+	// ChangeUpdate means that the object is there and differs.
+	ChangeUpdate ChangeAction = "Update"
+	// ChangePrune means that the object is deleted after the rollout has become healthy.
+	ChangePrune ChangeAction = "Prune"
+)
+
+// Change is one object that a plan changes.
+type Change struct {
+	ObjectReference `json:",inline"`
+	// action that the rollout takes: Create, Update or Prune.
+	// +required
+	Action ChangeAction `json:"action,omitempty"`
+}
