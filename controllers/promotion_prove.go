@@ -31,11 +31,13 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 	if promotion.Ended(p) {
 		return nil
 	}
-	if err := r.look(ctx, p, seen, r.Live); err != nil {
-		return err
-	}
+	// The history before the Environment: what has ended by then is in the inventory that is read next, or is owed to it. The
+	// other way round, a rollout could end in between, and what it applied would be in neither.
 	state, err := r.Ledger.State(ctx, environmentOf(p), auditHead(seen.Environment))
 	if err != nil {
+		return err
+	}
+	if err := r.look(ctx, p, seen, r.Live); err != nil {
 		return err
 	}
 	if other := runningBeside(p, state, seen.Environment); other != "" {
