@@ -31,6 +31,8 @@ const (
 	waitingAfter = 10 * time.Second
 	// mostWaiting is how many waiting Promotions an Environment shows; the API's bound.
 	mostWaiting = 16
+	// mostWaitingBlockers and mostWaitingMessage are how many gates it shows of each, and how much of what they say; the API's bounds.
+	mostWaitingBlockers, mostWaitingMessage = 4, 256
 	// deployerRecheck is how often a missing deployer is looked for again; service accounts are not watched.
 	deployerRecheck = time.Minute
 )
@@ -160,8 +162,10 @@ func waitingOf(environment *v1alpha1.Environment, seen surroundings) ([]v1alpha1
 			continue
 		}
 		entry := v1alpha1.WaitingPromotion{Promotion: p.Name, Since: p.CreationTimestamp}
-		for _, blocker := range p.Status.Blockers {
-			entry.Blockers = append(entry.Blockers, blocker.Gate)
+		for _, blocker := range p.Status.Blockers[:min(len(p.Status.Blockers), mostWaitingBlockers)] {
+			entry.Blockers = append(entry.Blockers, v1alpha1.WaitingBlocker{
+				Gate: blocker.Gate, Message: promotion.Clip(blocker.Message, mostWaitingMessage), UntilTime: blocker.UntilTime,
+			})
 		}
 		waiting = append(waiting, entry)
 	}

@@ -6,7 +6,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // AuditType is what an audit record says has happened.
-// +kubebuilder:validation:Enum=Intent;Succeeded;Failed;Rejected;Superseded;Cancelled
+// +kubebuilder:validation:Enum=Intent;Succeeded;Failed;Rejected;Expired;Superseded;Cancelled;Overridden;Acknowledged
 type AuditType string
 
 const (
@@ -18,6 +18,12 @@ const (
 	AuditFailed AuditType = "Failed"
 	// AuditRejected says that an authorised person refused the plan.
 	AuditRejected AuditType = "Rejected"
+	// AuditExpired says that the Promotion was not answered, or not started after its approval, in time.
+	AuditExpired AuditType = "Expired"
+	// AuditOverridden says that a rollout starts through gates that an override has opened. It is written before the Intent.
+	AuditOverridden AuditType = "Overridden"
+	// AuditAcknowledged says that somebody else has taken note of an override.
+	AuditAcknowledged AuditType = "Acknowledged"
 	// AuditSuperseded says that a newer Promotion started first.
 	AuditSuperseded AuditType = "Superseded"
 	// AuditCancelled says that the Promotion was cancelled or deleted; after an Intent it is the rollout's outcome.
@@ -53,6 +59,18 @@ type AuditRecordSpec struct {
 	// promotion that the record speaks of.
 	// +required
 	Promotion ObjectIdentity `json:"promotion,omitzero"`
+	// promotionType is Rollback where the promotion was one.
+	// +optional
+	PromotionType PromotionType `json:"promotionType,omitempty"`
+	// gates that an override has opened.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Gates []OverridableGate `json:"gates,omitempty"`
+	// by whom an override was used or acknowledged.
+	// +optional
+	By Person `json:"by,omitempty,omitzero"`
 	// release that was promoted.
 	// +optional
 	Release AuditedRelease `json:"release,omitempty,omitzero"`

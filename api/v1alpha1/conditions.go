@@ -17,6 +17,8 @@ const (
 	ConditionApproved = "Approved"
 	// ConditionReconciling of a Promotion is True from start to end of its rollout, and absent otherwise (kstatus).
 	ConditionReconciling = "Reconciling"
+	// ConditionOverridden of a Promotion is True from a start through overridden gates until somebody else has acknowledged it, and False from then on.
+	ConditionOverridden = "Overridden"
 	// ConditionStalled of a Promotion is True when it is Invalid or has Failed, and absent otherwise (kstatus).
 	ConditionStalled = "Stalled"
 )
@@ -27,6 +29,7 @@ const (
 	ReasonFetchFailed    = "FetchFailed"
 	ReasonDigestMismatch = "DigestMismatch"
 	ReasonInvalidSource  = "InvalidSource"
+	ReasonBlockedRelease = "Blocked"
 )
 
 // Reasons of an Environment's conditions.
@@ -37,6 +40,12 @@ const (
 	ReasonRolloutFailed   = "RolloutFailed"
 	ReasonRolloutStopped  = "RolloutStopped"
 	ReasonDeployerMissing = "DeployerMissing"
+	// ReasonInvalidRules: a rule of the Environment cannot be carried out; the message names the field.
+	ReasonInvalidRules = "InvalidRules"
+	// ReasonAutoPromotionRefused: the service account assent-promoter may not ask for a promotion.
+	ReasonAutoPromotionRefused = "AutoPromotionRefused"
+	// ReasonUnhealthy: what runs has become unhealthy after its rollout.
+	ReasonUnhealthy = "Unhealthy"
 )
 
 // Reasons of a Promotion's Succeeded condition: its state.
@@ -55,6 +64,8 @@ const (
 	ReasonSucceeded = "Succeeded"
 	// ReasonRejected: an authorised person refused the plan.
 	ReasonRejected = "Rejected"
+	// ReasonExpired: not answered, or not started after its approval, in time.
+	ReasonExpired = "Expired"
 	// ReasonSuperseded: a newer Promotion to the same Environment started first.
 	ReasonSuperseded = "Superseded"
 	// ReasonCancelled: cancelled or deleted.
@@ -71,7 +82,23 @@ const (
 	ReasonRulesNotMet = "RulesNotMet"
 )
 
+// Reasons of a Promotion's Overridden condition.
 const (
+	ReasonUnacknowledged = "Unacknowledged"
+	ReasonAcknowledged   = "Acknowledged"
+)
+
+const (
+	// AnnotationHold on a namespace holds every Environment of the project; on an Environment, that one. Its value is the reason.
+	AnnotationHold = "assent.dev/hold"
+	// AnnotationRerunChecks on a Promotion makes its checks run again whenever its value changes.
+	AnnotationRerunChecks = "assent.dev/rerun-checks"
+	// AnnotationCheckHosts on a Secret lists the hosts, separated by commas, that a check may send it to.
+	AnnotationCheckHosts = "assent.dev/check-hosts"
+	// PromoterServiceAccount of a project is who automatic promotions are requested as.
+	PromoterServiceAccount = "assent-promoter"
+	// CheckerServiceAccount of a project is who the Jobs of checks are created as.
+	CheckerServiceAccount = "assent-checker"
 	// LabelEnvironment on an applied object names the Environment that applied it; on an audit record, the one whose history it belongs to.
 	LabelEnvironment = "assent.dev/environment"
 	// LabelProject on an applied object names the project of that Environment.
@@ -92,4 +119,7 @@ const (
 	VerbRollback = "rollback"
 	VerbApprove  = "approve"
 	VerbOverride = "override"
+	VerbResume   = "resume"
+	// VerbUnblock is asked for on Releases.
+	VerbUnblock = "unblock"
 )

@@ -21,6 +21,14 @@ type OneRulePerPerson string
 // +kubebuilder:validation:Enum=Enabled;Disabled
 type Prune string
 
+// CommentPolicy says which decisions need a comment.
+// +kubebuilder:validation:Enum=Never;OnRejection;Always
+type CommentPolicy string
+
+// RollbackApproval says whether a rollback needs the approvals that a promotion needs.
+// +kubebuilder:validation:Enum=Required;NotRequired
+type RollbackApproval string
+
 const (
 	// SelfApprovalDenied is the default: nobody approves what they asked for.
 	SelfApprovalDenied SelfApproval = "Denied"
@@ -41,9 +49,23 @@ const (
 	PruneEnabled Prune = "Enabled"
 	// PruneDisabled leaves such objects alone, and forgets them.
 	PruneDisabled Prune = "Disabled"
+
+	// CommentNever asks for no comment.
+	CommentNever CommentPolicy = "Never"
+	// CommentOnRejection is the default: whoever refuses says why.
+	CommentOnRejection CommentPolicy = "OnRejection"
+	// CommentAlways asks whoever decides to say why.
+	CommentAlways CommentPolicy = "Always"
+
+	// RollbackApprovalRequired is the default: a rollback needs the same approvals as a promotion.
+	RollbackApprovalRequired RollbackApproval = "Required"
+	// RollbackApprovalNotRequired lets whoever holds the verb `rollback` go back without anybody's approval.
+	RollbackApprovalNotRequired RollbackApproval = "NotRequired"
 )
 
 // EnvironmentSpec is where one application runs and the rules of the place.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.soakSeconds) || has(self.after)",fieldPath=".soakSeconds",message="soakSeconds needs `after`: it is how long a Release must have been healthy in the Environments that `after` names"
 type EnvironmentSpec struct {
 	// application that runs here. Releases of another application are refused.
 	// +required
@@ -60,12 +82,75 @@ type EnvironmentSpec struct {
 	// target is where rollouts go and as whom. It may be set only by a user who may impersonate that service account.
 	// +required
 	Target Target `json:"target,omitzero"`
+	// after names the Environments of the same project and application that a Release must have succeeded in, and be healthy in where it still
+	// runs, before it may start here. Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	After []string `json:"after,omitempty"`
+	// soakSeconds is for how long a Release must have been healthy in each Environment of `after`. Time in which it was unhealthy does not count;
+	// a Release that was replaced there counts with the time that it had. Default: no time.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=31536000
+	SoakSeconds int32 `json:"soakSeconds,omitempty"`
+	// windows say when a rollout may start. Default: at any time.
+	// +optional
+	Windows WindowPolicy `json:"windows,omitempty,omitzero"`
+	// hold is the emergency stop: while it is set, no rollout starts here. Whoever may change the Environment may set it; it is cleared
+	// with the verb `resume` alone. It is no part of a plan: approvals stand. The annotation `assent.dev/hold` does the same.
+	// +optional
+	Hold Hold `json:"hold,omitempty,omitzero"`
 	// approval says who has to approve. Default: one approval by anyone who holds the verb `approve` on this Environment.
 	// +optional
 	Approval ApprovalPolicy `json:"approval,omitempty,omitzero"`
 	// rollout says how a plan is applied.
 	// +optional
 	Rollout RolloutPolicy `json:"rollout,omitempty,omitzero"`
+	// rollback says what a Promotion of type Rollback needs. It skips `after`, `soakSeconds` and `windows`.
+	// +optional
+	Rollback RollbackPolicy `json:"rollback,omitempty,omitzero"`
+	// checks that must have passed before a rollout starts. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Checks []Check `json:"checks,omitempty"`
+	// autoPromotion creates a Promotion when a Release becomes eligible here. It may be set only by a user who may promote here. Default: people do.
+	// +optional
+	AutoPromotion AutoPromotion `json:"autoPromotion,omitempty,omitzero"`
+}
+
+// Hold stops every rollout before its start.
+type Hold struct {
+	// reason why nothing may start, as people read it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+}
+
+// RollbackPolicy says what a rollback needs.
+//
+// +kubebuilder:validation:MinProperties=1
+type RollbackPolicy struct {
+	// approval says whether a rollback needs the approvals that a promotion needs: Required or NotRequired. Default: Required.
+	// +optional
+	// +default="Required"
+	Approval RollbackApproval `json:"approval,omitempty"`
+}
+
+// AutoPromotion lets the operator ask for promotions, as the service account assent-promoter of the project.
+type AutoPromotion struct {
+	// versions that are promoted, as a constraint on semantic versions, such as ">=1.0.0 <2.0.0". Versions that are not semantic are never promoted by themselves.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Versions string `json:"versions,omitempty"`
 }
 
 // ApprovalPolicy is the approval gate's rules.
@@ -91,6 +176,22 @@ type ApprovalPolicy struct {
 	// +optional
 	// +default="Required"
 	OneRulePerPerson OneRulePerPerson `json:"oneRulePerPerson,omitempty"`
+	// comment says which decisions need a comment: Never, OnRejection or Always. An approval without a comment that it needs does not count;
+	// a rejection without one keeps the gate closed, and ends the Promotion once it says why. Default: OnRejection.
+	// +optional
+	// +default="OnRejection"
+	Comment CommentPolicy `json:"comment,omitempty"`
+	// requestTTLSeconds is for how long a Promotion may wait for approvals, from its creation on; then it ends as Expired. Default: for ever.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
+	RequestTTLSeconds int32 `json:"requestTTLSeconds,omitempty"`
+	// validSeconds is for how long an approved Promotion may wait for its start, from the last approval that it needed on, as the operator first
+	// saw it; then it ends as Expired. Default: for ever.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
+	ValidSeconds int32 `json:"validSeconds,omitempty"`
 }
 
 // ApprovalRule is met by enough approvals of people who fit it.
@@ -123,6 +224,13 @@ type ApprovalRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
 	Groups []string `json:"groups,omitempty"`
+	// when the rule applies, as a CEL expression over `plan`, `release` and `environment`, such as
+	// "plan.changes.exists(c, c.kind == 'NetworkPolicy')". Where no rule applies, one approval by anyone who holds the verb `approve` is needed.
+	// Default: always.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	When string `json:"when,omitempty"`
 }
 
 // RolloutPolicy says how a plan is applied.
@@ -199,6 +307,23 @@ type EnvironmentStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	WaitingCount *int32 `json:"waitingCount,omitempty"`
+	// releases that have succeeded here, the newest first, at most 64, with the time that each was healthy. Environments after this one ask for it.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=64
+	Releases []SucceededRelease `json:"releases,omitempty"`
+	// overrides that were used here and that nobody has acknowledged yet. While sixteen are listed, no other is carried out.
+	// +optional
+	// +listType=map
+	// +listMapKey=promotion
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	Overrides []UsedOverride `json:"overrides,omitempty"`
+	// autoPromoted is the newest Release that a Promotion was created for by itself.
+	// +optional
+	AutoPromoted AutoPromoted `json:"autoPromoted,omitempty,omitzero"`
 	// waiting lists the Promotions that wait for people or for something else, oldest first, at most 16. It is updated once a Promotion has waited for ten seconds.
 	// +optional
 	// +listType=map
@@ -257,12 +382,99 @@ type WaitingPromotion struct {
 	// since is when it was created.
 	// +required
 	Since metav1.Time `json:"since,omitempty,omitzero"`
-	// blockers are the gates that do not hold.
+	// blockers are the gates that do not hold, the most important first, at most four. The Promotion says more.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=gate
 	// +kubebuilder:validation:MinItems=0
-	// +kubebuilder:validation:MaxItems=16
-	Blockers []Gate `json:"blockers,omitempty"`
+	// +kubebuilder:validation:MaxItems=4
+	Blockers []WaitingBlocker `json:"blockers,omitempty"`
+}
+
+// WaitingBlocker is a gate that does not hold, in short.
+type WaitingBlocker struct {
+	// gate that does not hold.
+	// +required
+	Gate Gate `json:"gate,omitempty"`
+	// message says what is missing, in at most 256 characters.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
+	// untilTime is when the blocker ends by itself, if it does.
+	// +optional
+	UntilTime metav1.Time `json:"untilTime,omitempty,omitzero"`
+}
+
+// SucceededRelease is a Release that has succeeded in an Environment, and for how long it was healthy there.
+type SucceededRelease struct {
+	// name of the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// uid of the Release: another of the same name is another Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid,omitempty"`
+	// version of the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+	// succeededTime is when it last succeeded here.
+	// +required
+	SucceededTime metav1.Time `json:"succeededTime,omitempty,omitzero"`
+	// healthySeconds is for how long it was healthy here, without the time since healthySinceTime.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	HealthySeconds *int64 `json:"healthySeconds,omitempty"`
+	// healthySinceTime is since when it has been healthy here without a break; absent while it is not healthy, or does not run here.
+	// +optional
+	HealthySinceTime metav1.Time `json:"healthySinceTime,omitempty,omitzero"`
+}
+
+// UsedOverride is an override that has opened a gate, until somebody else has acknowledged it.
+type UsedOverride struct {
+	// promotion that was started with it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Promotion string `json:"promotion,omitempty"`
+	// user who used it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	User string `json:"user,omitempty"`
+	// gates that it opened.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Gates []OverridableGate `json:"gates,omitempty"`
+	// reason that was given.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// time of the start.
+	// +required
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+}
+
+// AutoPromoted is a Release that a Promotion was created for by itself.
+type AutoPromoted struct {
+	// release that the Promotion names.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Release string `json:"release,omitempty"`
+	// version of the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
 }
 
 // Environment is a place that one application runs: a target namespace, the identity that deploys there, and its rules.
@@ -271,16 +483,20 @@ type WaitingPromotion struct {
 // +kubebuilder:resource:shortName=env,categories=assent
 // +kubebuilder:subresource:status
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",message="an Environment's name must have at most 63 characters and no dots: it becomes a label of what is deployed"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.after) || !(self.metadata.name in self.spec.after)",fieldPath=".spec.after",message="after must not name the Environment itself"
 // +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.stage`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.current.version`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
 // +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waitingCount`
+// +kubebuilder:printcolumn:name="Hold",type=string,JSONPath=`.spec.hold.reason`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
 // +kubebuilder:printcolumn:name="Application",type=string,JSONPath=`.spec.application`,priority=1
 // +kubebuilder:printcolumn:name="Release",type=string,JSONPath=`.status.current.release`,priority=1
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.target.namespace`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.application`
 // +kubebuilder:selectablefield:JSONPath=`.spec.stage`
+// +kubebuilder:selectablefield:JSONPath=`.status.stage`
 type Environment struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is standard object metadata.

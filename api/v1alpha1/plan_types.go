@@ -24,6 +24,13 @@ type Plan struct {
 	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=256
 	Changes []Change `json:"changes,omitempty"`
+	// rules of the Environment with a `when`, and whether each applies to this plan. Rules without one always do.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	Rules []PlanRule `json:"rules,omitempty"`
 	// diff against what runs now, at most 128 KiB, then cut and said so. Values of Secrets are masked. It is dropped when the Promotion ends.
 	// +optional
 	// +kubebuilder:validation:MaxLength=131072
@@ -34,6 +41,36 @@ type Plan struct {
 	// plannedTime is when the plan was made.
 	// +required
 	PlannedTime metav1.Time `json:"plannedTime,omitempty,omitzero"`
+}
+
+// Applicability says whether a rule applies to a plan.
+// +kubebuilder:validation:Enum=Applies;DoesNotApply;Unknown
+type Applicability string
+
+const (
+	// RuleApplies means that the rule has to be met.
+	RuleApplies Applicability = "Applies"
+	// RuleDoesNotApply means that the plan does not need the rule.
+	RuleDoesNotApply Applicability = "DoesNotApply"
+	// RuleUnknown means that the rule's `when` could not be evaluated: nothing starts until it can.
+	RuleUnknown Applicability = "Unknown"
+)
+
+// PlanRule is what came of a rule's `when` for a plan.
+type PlanRule struct {
+	// name of the rule.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// applicability is Applies, DoesNotApply or Unknown.
+	// +required
+	Applicability Applicability `json:"applicability,omitempty"`
+	// message says why it is unknown.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // PlanInputs is the fingerprint of what went into a plan.
@@ -47,7 +84,7 @@ type PlanInputs struct {
 	// environment that it is rolled out to.
 	// +required
 	Environment ObjectIdentity `json:"environment,omitzero"`
-	// environmentDigest is the digest of the Environment's rules: its whole spec.
+	// environmentDigest is the digest of the Environment's rules: its spec without `hold` and `autoPromotion`.
 	// +required
 	EnvironmentDigest Digest `json:"environmentDigest,omitempty"`
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.

@@ -17,12 +17,24 @@ const (
 )
 
 // Gate is one condition that must hold before a rollout starts.
-// +kubebuilder:validation:Enum=Release;Approval;Queue;Guard;Target
+// +kubebuilder:validation:Enum=Release;Upstream;Soak;Approval;Window;Hold;Schedule;Check;Queue;Guard;Target
 type Gate string
 
 const (
-	// GateRelease holds when the Release is ready: fetched, and what its digest says.
+	// GateRelease holds when the Release is ready, fetched, what its digest says, and not blocked. An override opens it for a blocked Release.
 	GateRelease Gate = "Release"
+	// GateUpstream holds when the Release has succeeded in each Environment of `after`, and is healthy where it still runs.
+	GateUpstream Gate = "Upstream"
+	// GateSoak holds when the Release has been healthy in each of them for `soakSeconds`.
+	GateSoak Gate = "Soak"
+	// GateWindow holds inside of an allow window and outside of every freeze.
+	GateWindow Gate = "Window"
+	// GateHold holds when neither the Environment nor its project is on hold.
+	GateHold Gate = "Hold"
+	// GateSchedule holds from `notBeforeTime` on.
+	GateSchedule Gate = "Schedule"
+	// GateCheck holds when every check has passed for the current plan.
+	GateCheck Gate = "Check"
 	// GateApproval holds when every approval rule is met for the current plan.
 	GateApproval Gate = "Approval"
 	// GateQueue holds when no other rollout runs in the Environment. It cannot be overridden.
@@ -34,7 +46,7 @@ const (
 )
 
 // OverridableGate is a gate that break-glass can open.
-// +kubebuilder:validation:Enum=Release;Approval
+// +kubebuilder:validation:Enum=Release;Upstream;Soak;Approval;Window;Hold;Schedule;Check
 type OverridableGate string
 
 // Decision is what an approver decided.
@@ -55,6 +67,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",fieldPath=".type",message="type must not change: create a new Promotion"
 // +kubebuilder:validation:XValidation:rule="has(self.requestedBy) == has(oldSelf.requestedBy) && (!has(self.requestedBy) || self.requestedBy == oldSelf.requestedBy)",fieldPath=".requestedBy",message="requestedBy must not change: it is who created the Promotion"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || (has(self.cancel) && self.cancel == oldSelf.cancel)",fieldPath=".cancel",message="cancel must not change once it is set: create a new Promotion"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.notBeforeTime) || (has(self.notBeforeTime) && self.notBeforeTime >= oldSelf.notBeforeTime)",fieldPath=".notBeforeTime",message="notBeforeTime must not become earlier once it is set: create a new Promotion"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.acknowledgement) || (has(self.acknowledgement) && self.acknowledgement == oldSelf.acknowledgement)",fieldPath=".acknowledgement",message="acknowledgement must not change once it is set"
 type PromotionSpec struct {
 	// release to run, of the same project and the Environment's application. It never changes.
 	// +required
@@ -67,7 +81,7 @@ type PromotionSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment,omitempty"`
 	// type of the request: Promote or Rollback. It never changes. Default: Promote.
-	// This version carries out Promote; a Rollback ends as Invalid: promote the earlier Release instead.
+	// A Rollback goes back to a Release that has succeeded in the Environment before; it skips `after`, `soakSeconds` and `windows`.
 	// +optional
 	// +default="Promote"
 	Type PromotionType `json:"type,omitempty"`
@@ -76,10 +90,16 @@ type PromotionSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
-	// override opens named gates without what they ask for (break-glass). It needs the verb `override` on the Environment.
-	// This version does not carry it out: a Promotion with an override ends as Invalid.
+	// notBeforeTime is the earliest start. It can be set and moved to a later time, and never to an earlier one. Default: at once.
+	// +optional
+	NotBeforeTime metav1.Time `json:"notBeforeTime,omitempty,omitzero"`
+	// override opens named gates without what they ask for (break-glass). It needs the verb `override` on the Environment, is recorded for good, and
+	// is shown on the Environment until somebody else has acknowledged it.
 	// +optional
 	Override PromotionOverride `json:"override,omitempty,omitzero"`
+	// acknowledgement of the override, once it was used, by somebody else who holds the verb `override`.
+	// +optional
+	Acknowledgement Acknowledgement `json:"acknowledgement,omitempty,omitzero"`
 	// cancel ends the Promotion: before its start nothing is applied; during its rollout the rollout stops where it is.
 	// +optional
 	Cancel PromotionCancel `json:"cancel,omitempty,omitzero"`
@@ -109,6 +129,38 @@ type PromotionOverride struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
+	// planDigest is the plan that was looked at. An override of Approval needs it, and counts for that plan alone. Default: the current one.
+	// +optional
+	PlanDigest Digest `json:"planDigest,omitempty"`
+	// usedBy is the user who has set or changed the override; stamped.
+	// +optional
+	UsedBy Person `json:"usedBy,omitempty,omitzero"`
+}
+
+// Acknowledgement says that somebody has taken note of an override.
+type Acknowledgement struct {
+	// username of whoever acknowledges: your own name, as `kubectl auth whoami` shows it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Username string `json:"username,omitempty"`
+	// uid of the user; stamped.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	UID string `json:"uid,omitempty"`
+	// groups that the user was in; stamped.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=512
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Groups []string `json:"groups,omitempty"`
+	// comment on the override.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Comment string `json:"comment,omitempty"`
 }
 
 // PromotionCancel ends a Promotion.
@@ -156,7 +208,7 @@ type Approval struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type PromotionStatus struct {
-	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed.
+	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed; Overridden while an override that was used is not acknowledged.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -173,7 +225,20 @@ type PromotionStatus struct {
 	// approvals is how far the approval rules are met.
 	// +optional
 	Approvals ApprovalStatus `json:"approvals,omitempty,omitzero"`
-	// blockers are the gates that do not hold now, with who or what clears each.
+	// checks of the Environment, and what they found for the current plan.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=8
+	Checks []CheckStatus `json:"checks,omitempty"`
+	// overridden are the gates that were closed when the rollout started, and that the override had opened.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=8
+	Overridden []OverridableGate `json:"overridden,omitempty"`
+	// blockers are the gates that do not hold now, the most important first, with who or what clears each.
 	// +optional
 	// +listType=map
 	// +listMapKey=gate
@@ -296,6 +361,26 @@ type Blocker struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Clears string `json:"clears,omitempty"`
+	// users who can open it, as far as they are named, at most 16.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Users []string `json:"users,omitempty"`
+	// groups whose members can open it, as far as they are named, at most 16.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Groups []string `json:"groups,omitempty"`
+	// untilTime is when the blocker ends by itself: the window opens, the freeze or the soak is over, the scheduled time has come; for Approval,
+	// when the Promotion expires unanswered. Absent if it does not end by itself.
+	// +optional
+	UntilTime metav1.Time `json:"untilTime,omitempty,omitzero"`
 }
 
 // RolloutProgress is how far a rollout is. It is written when it starts, at most every ten seconds while it lasts, and when it ends.

@@ -5,23 +5,26 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ReleaseSpec says what the version consists of. It never changes: a new version is a new Release.
+// ReleaseSpec says what the version consists of. It never changes, but for `blocked`: a new version is a new Release.
 //
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change: create a new Release for a new version"
+// +kubebuilder:validation:XValidation:rule="has(self.images) == has(oldSelf.images) && has(self.notes) == has(oldSelf.notes) && has(self.build) == has(oldSelf.build)",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 type ReleaseSpec struct {
 	// application is what is released as one unit. Only Environments of the same application accept the Release.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Application string `json:"application,omitempty"`
 	// version of the application; compared as a semantic version where it is one.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Version string `json:"version,omitempty"`
 	// source holds the manifests. Exactly one kind of source must be set.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Source ReleaseSource `json:"source,omitzero"`
 	// images pins container images in the rendered objects to digests. Each must match at least one image by name.
 	// +optional
@@ -29,15 +32,31 @@ type ReleaseSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Images []ReleaseImage `json:"images,omitempty"`
 	// notes are shown to the people who decide, as Markdown.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32768
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Notes string `json:"notes,omitempty"`
 	// build links back to the CI run that made the artifact.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release's spec must not change, but for `blocked`: create a new Release for a new version"
 	Build ReleaseBuild `json:"build,omitempty,omitzero"`
+	// blocked marks a Release that is known to be bad: it cannot be promoted anywhere any more. Whoever may change the Release may set it; it is cleared
+	// with the verb `unblock` alone.
+	// +optional
+	Blocked ReleaseBlock `json:"blocked,omitempty,omitzero"`
+}
+
+// ReleaseBlock says why a Release must not be promoted.
+type ReleaseBlock struct {
+	// reason why, as people read it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
 }
 
 // ReleaseSource is one of the ways manifests are handed over.
@@ -135,7 +154,7 @@ type ReleaseBuild struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type ReleaseStatus struct {
-	// conditions of the Release. Ready: its content has been fetched and is what its digest says.
+	// conditions of the Release. Ready: its content has been fetched, is what its digest says, and it is not blocked.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -150,6 +169,30 @@ type ReleaseStatus struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the digest of a Release must not change once it is known"
 	Digest Digest `json:"digest,omitempty"`
+	// environments that a blocked Release runs in now. It is kept for blocked Releases alone.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=64
+	Environments []ReleaseEnvironment `json:"environments,omitempty"`
+}
+
+// ReleaseEnvironment is an Environment that a Release runs in.
+type ReleaseEnvironment struct {
+	// name of the Environment.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// promotion that rolled it out.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Promotion string `json:"promotion,omitempty"`
+	// sinceTime is since when it has run there.
+	// +required
+	SinceTime metav1.Time `json:"sinceTime,omitempty,omitzero"`
 }
 
 // Release is one immutable version of an application: a source of manifests, pinned by digest, and the images in it.
@@ -169,7 +212,7 @@ type Release struct {
 	// metadata is standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
-	// spec says what the version consists of. It never changes.
+	// spec says what the version consists of. It never changes, but for `blocked`.
 	// +required
 	Spec ReleaseSpec `json:"spec,omitzero"`
 	// status is what the operator found. Only the operator writes it.

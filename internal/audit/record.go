@@ -73,7 +73,7 @@ func IsOutcome(kind v1alpha1.AuditType) bool {
 	switch kind {
 	case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditCancelled:
 		return true
-	case v1alpha1.AuditIntent, v1alpha1.AuditRejected, v1alpha1.AuditSuperseded:
+	case v1alpha1.AuditIntent, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
 		return false
 	}
 	return false

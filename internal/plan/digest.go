@@ -40,8 +40,10 @@ func Digest(promotionUID types.UID, inputs v1alpha1.PlanInputs, rendered v1alpha
 	}{promotionUID, inputs, rendered})
 }
 
-// EnvironmentDigest is the digest of an Environment's rules: its whole spec.
+// EnvironmentDigest is the digest of an Environment's rules: its spec, without what decides neither what
+// runs nor who approves. An emergency stop must not void approvals.
 func EnvironmentDigest(spec v1alpha1.EnvironmentSpec) (v1alpha1.Digest, error) {
+	spec.Hold, spec.AutoPromotion = v1alpha1.Hold{}, v1alpha1.AutoPromotion{}
 	return canonicalDigest(spec)
 }
 

@@ -206,11 +206,16 @@ func quoted(names []string, word string) string {
 // every comparison with it would find a change.
 func clip(message string) string {
 	const most = 1900
+	return Clip(message, most+len(" …"))
+}
+
+// Clip keeps a message within a number of bytes.
+func Clip(message string, most int) string {
 	message = strings.ToValidUTF8(message, "\uFFFD")
 	if len(message) <= most {
 		return message
 	}
-	cut := most
+	cut := most - len(" …")
 	for cut > 0 && message[cut]&0xC0 == 0x80 { // not in the middle of a rune
 		cut--
 	}

@@ -19,6 +19,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=assent.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("Acknowledgement"):
+		return &apiv1alpha1.AcknowledgementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Approval"):
 		return &apiv1alpha1.ApprovalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ApprovalPolicy"):
@@ -37,10 +39,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AuditRecordApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuditRecordSpec"):
 		return &apiv1alpha1.AuditRecordSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AutoPromoted"):
+		return &apiv1alpha1.AutoPromotedApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AutoPromotion"):
+		return &apiv1alpha1.AutoPromotionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Blocker"):
 		return &apiv1alpha1.BlockerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Change"):
 		return &apiv1alpha1.ChangeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
+		return &apiv1alpha1.CheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CheckStatus"):
+		return &apiv1alpha1.CheckStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CountedApproval"):
 		return &apiv1alpha1.CountedApprovalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Deployment"):
@@ -55,8 +65,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FailingObjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GroupKind"):
 		return &apiv1alpha1.GroupKindApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Hold"):
+		return &apiv1alpha1.HoldApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPCheck"):
+		return &apiv1alpha1.HTTPCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPHeader"):
+		return &apiv1alpha1.HTTPHeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IgnoredApproval"):
 		return &apiv1alpha1.IgnoredApprovalApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobCheck"):
+		return &apiv1alpha1.JobCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
 		return &apiv1alpha1.LocalReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectIdentity"):
@@ -71,6 +89,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PlanApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanInputs"):
 		return &apiv1alpha1.PlanInputsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PlanRule"):
+		return &apiv1alpha1.PlanRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Promotion"):
 		return &apiv1alpha1.PromotionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PromotionCancel"):
@@ -83,8 +103,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PromotionStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Release"):
 		return &apiv1alpha1.ReleaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseBlock"):
+		return &apiv1alpha1.ReleaseBlockApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseBuild"):
 		return &apiv1alpha1.ReleaseBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseEnvironment"):
+		return &apiv1alpha1.ReleaseEnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseImage"):
 		return &apiv1alpha1.ReleaseImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseSource"):
@@ -93,16 +117,30 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReleaseSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseStatus"):
 		return &apiv1alpha1.ReleaseStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RollbackPolicy"):
+		return &apiv1alpha1.RollbackPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RolloutPolicy"):
 		return &apiv1alpha1.RolloutPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RolloutProgress"):
 		return &apiv1alpha1.RolloutProgressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuleStatus"):
 		return &apiv1alpha1.RuleStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
+		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SucceededRelease"):
+		return &apiv1alpha1.SucceededReleaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Target"):
 		return &apiv1alpha1.TargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UsedOverride"):
+		return &apiv1alpha1.UsedOverrideApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WaitingBlocker"):
+		return &apiv1alpha1.WaitingBlockerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WaitingPromotion"):
 		return &apiv1alpha1.WaitingPromotionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Window"):
+		return &apiv1alpha1.WindowApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WindowPolicy"):
+		return &apiv1alpha1.WindowPolicyApplyConfiguration{}
 
 	}
 	return nil

@@ -26,6 +26,26 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.assent-dev.assent.api.v1alpha1.Acknowledgement
+  map:
+    fields:
+    - name: comment
+      type:
+        scalar: string
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: uid
+      type:
+        scalar: string
+    - name: username
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Applicability
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Approval
   map:
     fields:
@@ -53,10 +73,17 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.ApprovalPolicy
   map:
     fields:
+    - name: comment
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.CommentPolicy
+      default: OnRejection
     - name: oneRulePerPerson
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.OneRulePerPerson
       default: Required
+    - name: requestTTLSeconds
+      type:
+        scalar: numeric
     - name: rules
       type:
         list:
@@ -73,6 +100,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.ServiceAccountApproval
       default: Denied
+    - name: validSeconds
+      type:
+        scalar: numeric
 - name: com.github.assent-dev.assent.api.v1alpha1.ApprovalRule
   map:
     fields:
@@ -95,6 +125,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: when
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.ApprovalStatus
   map:
     fields:
@@ -158,6 +191,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditRecordSpec
   map:
     fields:
+    - name: by
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Person
     - name: decidedBy
       type:
         scalar: string
@@ -172,6 +208,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: environment
       type:
         scalar: string
+    - name: gates
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.OverridableGate
+          elementRelationship: associative
     - name: hash
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
@@ -190,6 +232,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: promotion
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.ObjectIdentity
+    - name: promotionType
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.PromotionType
     - name: reason
       type:
         scalar: string
@@ -261,6 +306,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.AutoPromoted
+  map:
+    fields:
+    - name: release
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.AutoPromotion
+  map:
+    fields:
+    - name: versions
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Blocker
   map:
     fields:
@@ -270,9 +330,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: gate
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Gate
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: message
       type:
         scalar: string
+    - name: untilTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: users
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.assent-dev.assent.api.v1alpha1.Change
   map:
     fields:
@@ -292,6 +367,68 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.ChangeAction
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Check
+  map:
+    fields:
+    - name: attempts
+      type:
+        scalar: numeric
+      default: 3
+    - name: http
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.HTTPCheck
+    - name: intervalSeconds
+      type:
+        scalar: numeric
+      default: 30
+    - name: job
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.JobCheck
+    - name: name
+      type:
+        scalar: string
+    - name: phase
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.CheckPhase
+      default: Before
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+      default: 60
+    - name: validSeconds
+      type:
+        scalar: numeric
+      default: 600
+- name: com.github.assent-dev.assent.api.v1alpha1.CheckPhase
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.CheckResult
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.CheckStatus
+  map:
+    fields:
+    - name: attempts
+      type:
+        scalar: numeric
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: planDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: rerun
+      type:
+        scalar: string
+    - name: result
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.CheckResult
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.assent-dev.assent.api.v1alpha1.CommentPolicy
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.CountedApproval
   map:
@@ -351,27 +488,59 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.EnvironmentSpec
   map:
     fields:
+    - name: after
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: application
       type:
         scalar: string
     - name: approval
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.ApprovalPolicy
+    - name: autoPromotion
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.AutoPromotion
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.Check
+          elementRelationship: associative
+          keys:
+          - name
+    - name: hold
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Hold
+    - name: rollback
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.RollbackPolicy
     - name: rollout
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.RolloutPolicy
+    - name: soakSeconds
+      type:
+        scalar: numeric
     - name: stage
       type:
         scalar: string
     - name: target
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Target
+    - name: windows
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.WindowPolicy
 - name: com.github.assent-dev.assent.api.v1alpha1.EnvironmentStatus
   map:
     fields:
     - name: audit
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.AuditHead
+    - name: autoPromoted
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.AutoPromoted
     - name: conditions
       type:
         list:
@@ -392,9 +561,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: overrides
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.UsedOverride
+          elementRelationship: associative
+          keys:
+          - promotion
     - name: previous
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Deployment
+    - name: releases
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.SucceededRelease
+          elementRelationship: associative
+          keys:
+          - uid
     - name: stage
       type:
         scalar: string
@@ -438,6 +623,47 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: kind
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.HTTPCheck
+  map:
+    fields:
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.HTTPHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: method
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.HTTPMethod
+      default: GET
+    - name: url
+      type:
+        scalar: string
+    - name: when
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.HTTPHeader
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: secretRef
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.SecretKeyReference
+    - name: value
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.HTTPMethod
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Hold
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.IgnoredApproval
   map:
     fields:
@@ -445,6 +671,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: user
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.JobCheck
+  map:
+    fields:
+    - name: template
       type:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.LocalReference
@@ -541,6 +773,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: renderedDigest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.PlanRule
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.assent-dev.assent.api.v1alpha1.PlanInputs
   map:
     fields:
@@ -562,6 +802,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: releaseDigest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+- name: com.github.assent-dev.assent.api.v1alpha1.PlanRule
+  map:
+    fields:
+    - name: applicability
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Applicability
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Promotion
   map:
     fields:
@@ -595,12 +847,21 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.assent-dev.assent.api.v1alpha1.OverridableGate
           elementRelationship: associative
+    - name: planDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: reason
       type:
         scalar: string
+    - name: usedBy
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Person
 - name: com.github.assent-dev.assent.api.v1alpha1.PromotionSpec
   map:
     fields:
+    - name: acknowledgement
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Acknowledgement
     - name: approvals
       type:
         list:
@@ -616,6 +877,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: environment
       type:
         scalar: string
+    - name: notBeforeTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: override
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.PromotionOverride
@@ -646,6 +910,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - gate
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.CheckStatus
+          elementRelationship: associative
+          keys:
+          - name
     - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -660,6 +932,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: overridden
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.OverridableGate
+          elementRelationship: associative
     - name: plan
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Plan
@@ -691,6 +969,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.ReleaseStatus
+- name: com.github.assent-dev.assent.api.v1alpha1.ReleaseBlock
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.ReleaseBuild
   map:
     fields:
@@ -706,6 +990,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.ReleaseEnvironment
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: promotion
+      type:
+        scalar: string
+    - name: sinceTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.assent-dev.assent.api.v1alpha1.ReleaseImage
   map:
     fields:
@@ -733,6 +1029,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: application
       type:
         scalar: string
+    - name: blocked
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.ReleaseBlock
     - name: build
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.ReleaseBuild
@@ -767,9 +1066,26 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: digest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: environments
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.ReleaseEnvironment
+          elementRelationship: associative
+          keys:
+          - name
     - name: observedGeneration
       type:
         scalar: numeric
+- name: com.github.assent-dev.assent.api.v1alpha1.RollbackApproval
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.RollbackPolicy
+  map:
+    fields:
+    - name: approval
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.RollbackApproval
+      default: Required
 - name: com.github.assent-dev.assent.api.v1alpha1.RolloutPolicy
   map:
     fields:
@@ -820,10 +1136,40 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: required
       type:
         scalar: numeric
+- name: com.github.assent-dev.assent.api.v1alpha1.SecretKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.SelfApproval
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.ServiceAccountApproval
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.SucceededRelease
+  map:
+    fields:
+    - name: healthySeconds
+      type:
+        scalar: numeric
+    - name: healthySinceTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+    - name: succeededTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: uid
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Target
   map:
     fields:
@@ -833,6 +1179,39 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serviceAccountName
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.UsedOverride
+  map:
+    fields:
+    - name: gates
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.OverridableGate
+          elementRelationship: associative
+    - name: promotion
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: user
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.WaitingBlocker
+  map:
+    fields:
+    - name: gate
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Gate
+    - name: message
+      type:
+        scalar: string
+    - name: untilTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.assent-dev.assent.api.v1alpha1.WaitingPromotion
   map:
     fields:
@@ -840,14 +1219,52 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.assent-dev.assent.api.v1alpha1.Gate
-          elementRelationship: atomic
+            namedType: com.github.assent-dev.assent.api.v1alpha1.WaitingBlocker
+          elementRelationship: associative
+          keys:
+          - gate
     - name: promotion
       type:
         scalar: string
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.assent-dev.assent.api.v1alpha1.Window
+  map:
+    fields:
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: endTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: reason
+      type:
+        scalar: string
+    - name: schedule
+      type:
+        scalar: string
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: timeZone
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.WindowPolicy
+  map:
+    fields:
+    - name: allow
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.Window
+          elementRelationship: atomic
+    - name: freeze
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.Window
+          elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:

@@ -22,6 +22,14 @@ type ApprovalPolicyApplyConfiguration struct {
 	ServiceAccounts *apiv1alpha1.ServiceAccountApproval `json:"serviceAccounts,omitempty"`
 	// oneRulePerPerson says whether a person counts for one rule only: Required or NotRequired. Default: Required.
 	OneRulePerPerson *apiv1alpha1.OneRulePerPerson `json:"oneRulePerPerson,omitempty"`
+	// comment says which decisions need a comment: Never, OnRejection or Always. An approval without a comment that it needs does not count;
+	// a rejection without one keeps the gate closed, and ends the Promotion once it says why. Default: OnRejection.
+	Comment *apiv1alpha1.CommentPolicy `json:"comment,omitempty"`
+	// requestTTLSeconds is for how long a Promotion may wait for approvals, from its creation on; then it ends as Expired. Default: for ever.
+	RequestTTLSeconds *int32 `json:"requestTTLSeconds,omitempty"`
+	// validSeconds is for how long an approved Promotion may wait for its start, from the last approval that it needed on, as the operator first
+	// saw it; then it ends as Expired. Default: for ever.
+	ValidSeconds *int32 `json:"validSeconds,omitempty"`
 }
 
 // ApprovalPolicyApplyConfiguration constructs a declarative configuration of the ApprovalPolicy type for use with
@@ -64,5 +72,29 @@ func (b *ApprovalPolicyApplyConfiguration) WithServiceAccounts(value apiv1alpha1
 // If called multiple times, the OneRulePerPerson field is set to the value of the last call.
 func (b *ApprovalPolicyApplyConfiguration) WithOneRulePerPerson(value apiv1alpha1.OneRulePerPerson) *ApprovalPolicyApplyConfiguration {
 	b.OneRulePerPerson = &value
+	return b
+}
+
+// WithComment sets the Comment field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Comment field is set to the value of the last call.
+func (b *ApprovalPolicyApplyConfiguration) WithComment(value apiv1alpha1.CommentPolicy) *ApprovalPolicyApplyConfiguration {
+	b.Comment = &value
+	return b
+}
+
+// WithRequestTTLSeconds sets the RequestTTLSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequestTTLSeconds field is set to the value of the last call.
+func (b *ApprovalPolicyApplyConfiguration) WithRequestTTLSeconds(value int32) *ApprovalPolicyApplyConfiguration {
+	b.RequestTTLSeconds = &value
+	return b
+}
+
+// WithValidSeconds sets the ValidSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ValidSeconds field is set to the value of the last call.
+func (b *ApprovalPolicyApplyConfiguration) WithValidSeconds(value int32) *ApprovalPolicyApplyConfiguration {
+	b.ValidSeconds = &value
 	return b
 }

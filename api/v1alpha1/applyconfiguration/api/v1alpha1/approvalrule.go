@@ -18,6 +18,10 @@ type ApprovalRuleApplyConfiguration struct {
 	Users []string `json:"users,omitempty"`
 	// groups whose members fit the rule. Everyone who approves must hold the verb `approve` as well.
 	Groups []string `json:"groups,omitempty"`
+	// when the rule applies, as a CEL expression over `plan`, `release` and `environment`, such as
+	// "plan.changes.exists(c, c.kind == 'NetworkPolicy')". Where no rule applies, one approval by anyone who holds the verb `approve` is needed.
+	// Default: always.
+	When *string `json:"when,omitempty"`
 }
 
 // ApprovalRuleApplyConfiguration constructs a declarative configuration of the ApprovalRule type for use with
@@ -59,5 +63,13 @@ func (b *ApprovalRuleApplyConfiguration) WithGroups(values ...string) *ApprovalR
 	for i := range values {
 		b.Groups = append(b.Groups, values[i])
 	}
+	return b
+}
+
+// WithWhen sets the When field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the When field is set to the value of the last call.
+func (b *ApprovalRuleApplyConfiguration) WithWhen(value string) *ApprovalRuleApplyConfiguration {
+	b.When = &value
 	return b
 }

@@ -29,6 +29,12 @@ type AuditRecordSpecApplyConfiguration struct {
 	Time *v1.Time `json:"time,omitempty"`
 	// promotion that the record speaks of.
 	Promotion *ObjectIdentityApplyConfiguration `json:"promotion,omitempty"`
+	// promotionType is Rollback where the promotion was one.
+	PromotionType *apiv1alpha1.PromotionType `json:"promotionType,omitempty"`
+	// gates that an override has opened.
+	Gates []apiv1alpha1.OverridableGate `json:"gates,omitempty"`
+	// by whom an override was used or acknowledged.
+	By *PersonApplyConfiguration `json:"by,omitempty"`
 	// release that was promoted.
 	Release *AuditedReleaseApplyConfiguration `json:"release,omitempty"`
 	// planDigest is the plan that was decided on.
@@ -108,6 +114,32 @@ func (b *AuditRecordSpecApplyConfiguration) WithTime(value v1.Time) *AuditRecord
 // If called multiple times, the Promotion field is set to the value of the last call.
 func (b *AuditRecordSpecApplyConfiguration) WithPromotion(value *ObjectIdentityApplyConfiguration) *AuditRecordSpecApplyConfiguration {
 	b.Promotion = value
+	return b
+}
+
+// WithPromotionType sets the PromotionType field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PromotionType field is set to the value of the last call.
+func (b *AuditRecordSpecApplyConfiguration) WithPromotionType(value apiv1alpha1.PromotionType) *AuditRecordSpecApplyConfiguration {
+	b.PromotionType = &value
+	return b
+}
+
+// WithGates adds the given value to the Gates field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Gates field.
+func (b *AuditRecordSpecApplyConfiguration) WithGates(values ...apiv1alpha1.OverridableGate) *AuditRecordSpecApplyConfiguration {
+	for i := range values {
+		b.Gates = append(b.Gates, values[i])
+	}
+	return b
+}
+
+// WithBy sets the By field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the By field is set to the value of the last call.
+func (b *AuditRecordSpecApplyConfiguration) WithBy(value *PersonApplyConfiguration) *AuditRecordSpecApplyConfiguration {
+	b.By = value
 	return b
 }
 

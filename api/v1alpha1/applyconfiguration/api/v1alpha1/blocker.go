@@ -7,6 +7,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // BlockerApplyConfiguration represents a declarative configuration of the Blocker type for use
@@ -20,6 +21,13 @@ type BlockerApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// clears says who or what opens the gate, and how.
 	Clears *string `json:"clears,omitempty"`
+	// users who can open it, as far as they are named, at most 16.
+	Users []string `json:"users,omitempty"`
+	// groups whose members can open it, as far as they are named, at most 16.
+	Groups []string `json:"groups,omitempty"`
+	// untilTime is when the blocker ends by itself: the window opens, the freeze or the soak is over, the scheduled time has come; for Approval,
+	// when the Promotion expires unanswered. Absent if it does not end by itself.
+	UntilTime *v1.Time `json:"untilTime,omitempty"`
 }
 
 // BlockerApplyConfiguration constructs a declarative configuration of the Blocker type for use with
@@ -49,5 +57,33 @@ func (b *BlockerApplyConfiguration) WithMessage(value string) *BlockerApplyConfi
 // If called multiple times, the Clears field is set to the value of the last call.
 func (b *BlockerApplyConfiguration) WithClears(value string) *BlockerApplyConfiguration {
 	b.Clears = &value
+	return b
+}
+
+// WithUsers adds the given value to the Users field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Users field.
+func (b *BlockerApplyConfiguration) WithUsers(values ...string) *BlockerApplyConfiguration {
+	for i := range values {
+		b.Users = append(b.Users, values[i])
+	}
+	return b
+}
+
+// WithGroups adds the given value to the Groups field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Groups field.
+func (b *BlockerApplyConfiguration) WithGroups(values ...string) *BlockerApplyConfiguration {
+	for i := range values {
+		b.Groups = append(b.Groups, values[i])
+	}
+	return b
+}
+
+// WithUntilTime sets the UntilTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UntilTime field is set to the value of the last call.
+func (b *BlockerApplyConfiguration) WithUntilTime(value v1.Time) *BlockerApplyConfiguration {
+	b.UntilTime = &value
 	return b
 }

@@ -16,10 +16,27 @@ type EnvironmentSpecApplyConfiguration struct {
 	Stage *string `json:"stage,omitempty"`
 	// target is where rollouts go and as whom. It may be set only by a user who may impersonate that service account.
 	Target *TargetApplyConfiguration `json:"target,omitempty"`
+	// after names the Environments of the same project and application that a Release must have succeeded in, and be healthy in where it still
+	// runs, before it may start here. Default: none.
+	After []string `json:"after,omitempty"`
+	// soakSeconds is for how long a Release must have been healthy in each Environment of `after`. Time in which it was unhealthy does not count;
+	// a Release that was replaced there counts with the time that it had. Default: no time.
+	SoakSeconds *int32 `json:"soakSeconds,omitempty"`
+	// windows say when a rollout may start. Default: at any time.
+	Windows *WindowPolicyApplyConfiguration `json:"windows,omitempty"`
+	// hold is the emergency stop: while it is set, no rollout starts here. Whoever may change the Environment may set it; it is cleared
+	// with the verb `resume` alone. It is no part of a plan: approvals stand. The annotation `assent.dev/hold` does the same.
+	Hold *HoldApplyConfiguration `json:"hold,omitempty"`
 	// approval says who has to approve. Default: one approval by anyone who holds the verb `approve` on this Environment.
 	Approval *ApprovalPolicyApplyConfiguration `json:"approval,omitempty"`
 	// rollout says how a plan is applied.
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`
+	// rollback says what a Promotion of type Rollback needs. It skips `after`, `soakSeconds` and `windows`.
+	Rollback *RollbackPolicyApplyConfiguration `json:"rollback,omitempty"`
+	// checks that must have passed before a rollout starts. Default: none.
+	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
+	// autoPromotion creates a Promotion when a Release becomes eligible here. It may be set only by a user who may promote here. Default: people do.
+	AutoPromotion *AutoPromotionApplyConfiguration `json:"autoPromotion,omitempty"`
 }
 
 // EnvironmentSpecApplyConfiguration constructs a declarative configuration of the EnvironmentSpec type for use with
@@ -52,6 +69,40 @@ func (b *EnvironmentSpecApplyConfiguration) WithTarget(value *TargetApplyConfigu
 	return b
 }
 
+// WithAfter adds the given value to the After field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the After field.
+func (b *EnvironmentSpecApplyConfiguration) WithAfter(values ...string) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		b.After = append(b.After, values[i])
+	}
+	return b
+}
+
+// WithSoakSeconds sets the SoakSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SoakSeconds field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithSoakSeconds(value int32) *EnvironmentSpecApplyConfiguration {
+	b.SoakSeconds = &value
+	return b
+}
+
+// WithWindows sets the Windows field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Windows field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithWindows(value *WindowPolicyApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Windows = value
+	return b
+}
+
+// WithHold sets the Hold field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hold field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithHold(value *HoldApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Hold = value
+	return b
+}
+
 // WithApproval sets the Approval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Approval field is set to the value of the last call.
@@ -65,5 +116,34 @@ func (b *EnvironmentSpecApplyConfiguration) WithApproval(value *ApprovalPolicyAp
 // If called multiple times, the Rollout field is set to the value of the last call.
 func (b *EnvironmentSpecApplyConfiguration) WithRollout(value *RolloutPolicyApplyConfiguration) *EnvironmentSpecApplyConfiguration {
 	b.Rollout = value
+	return b
+}
+
+// WithRollback sets the Rollback field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rollback field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithRollback(value *RollbackPolicyApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Rollback = value
+	return b
+}
+
+// WithChecks adds the given value to the Checks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Checks field.
+func (b *EnvironmentSpecApplyConfiguration) WithChecks(values ...*CheckApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithChecks")
+		}
+		b.Checks = append(b.Checks, *values[i])
+	}
+	return b
+}
+
+// WithAutoPromotion sets the AutoPromotion field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AutoPromotion field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithAutoPromotion(value *AutoPromotionApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.AutoPromotion = value
 	return b
 }

@@ -30,6 +30,12 @@ type EnvironmentStatusApplyConfiguration struct {
 	Audit *AuditHeadApplyConfiguration `json:"audit,omitempty"`
 	// waitingCount is how many Promotions wait, beyond the sixteen that are listed too.
 	WaitingCount *int32 `json:"waitingCount,omitempty"`
+	// releases that have succeeded here, the newest first, at most 64, with the time that each was healthy. Environments after this one ask for it.
+	Releases []SucceededReleaseApplyConfiguration `json:"releases,omitempty"`
+	// overrides that were used here and that nobody has acknowledged yet. While sixteen are listed, no other is carried out.
+	Overrides []UsedOverrideApplyConfiguration `json:"overrides,omitempty"`
+	// autoPromoted is the newest Release that a Promotion was created for by itself.
+	AutoPromoted *AutoPromotedApplyConfiguration `json:"autoPromoted,omitempty"`
 	// waiting lists the Promotions that wait for people or for something else, oldest first, at most 16. It is updated once a Promotion has waited for ten seconds.
 	Waiting []WaitingPromotionApplyConfiguration `json:"waiting,omitempty"`
 }
@@ -111,6 +117,40 @@ func (b *EnvironmentStatusApplyConfiguration) WithAudit(value *AuditHeadApplyCon
 // If called multiple times, the WaitingCount field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithWaitingCount(value int32) *EnvironmentStatusApplyConfiguration {
 	b.WaitingCount = &value
+	return b
+}
+
+// WithReleases adds the given value to the Releases field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Releases field.
+func (b *EnvironmentStatusApplyConfiguration) WithReleases(values ...*SucceededReleaseApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReleases")
+		}
+		b.Releases = append(b.Releases, *values[i])
+	}
+	return b
+}
+
+// WithOverrides adds the given value to the Overrides field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Overrides field.
+func (b *EnvironmentStatusApplyConfiguration) WithOverrides(values ...*UsedOverrideApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithOverrides")
+		}
+		b.Overrides = append(b.Overrides, *values[i])
+	}
+	return b
+}
+
+// WithAutoPromoted sets the AutoPromoted field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AutoPromoted field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithAutoPromoted(value *AutoPromotedApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	b.AutoPromoted = value
 	return b
 }
 

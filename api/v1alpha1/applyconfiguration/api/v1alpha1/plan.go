@@ -23,6 +23,8 @@ type PlanApplyConfiguration struct {
 	Objects *int32 `json:"objects,omitempty"`
 	// changes that the plan makes to what runs now, at most 256; unchanged objects are not listed.
 	Changes []ChangeApplyConfiguration `json:"changes,omitempty"`
+	// rules of the Environment with a `when`, and whether each applies to this plan. Rules without one always do.
+	Rules []PlanRuleApplyConfiguration `json:"rules,omitempty"`
 	// diff against what runs now, at most 128 KiB, then cut and said so. Values of Secrets are masked. It is dropped when the Promotion ends.
 	Diff *string `json:"diff,omitempty"`
 	// inputs that the plan was made from; the plan is made anew when one of them changes.
@@ -70,6 +72,19 @@ func (b *PlanApplyConfiguration) WithChanges(values ...*ChangeApplyConfiguration
 			panic("nil value passed to WithChanges")
 		}
 		b.Changes = append(b.Changes, *values[i])
+	}
+	return b
+}
+
+// WithRules adds the given value to the Rules field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Rules field.
+func (b *PlanApplyConfiguration) WithRules(values ...*PlanRuleApplyConfiguration) *PlanApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRules")
+		}
+		b.Rules = append(b.Rules, *values[i])
 	}
 	return b
 }

@@ -20,7 +20,7 @@ type PlanInputsApplyConfiguration struct {
 	ReleaseDigest *apiv1alpha1.Digest `json:"releaseDigest,omitempty"`
 	// environment that it is rolled out to.
 	Environment *ObjectIdentityApplyConfiguration `json:"environment,omitempty"`
-	// environmentDigest is the digest of the Environment's rules: its whole spec.
+	// environmentDigest is the digest of the Environment's rules: its spec without `hold` and `autoPromotion`.
 	EnvironmentDigest *apiv1alpha1.Digest `json:"environmentDigest,omitempty"`
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
 	GuardDigest *apiv1alpha1.Digest `json:"guardDigest,omitempty"`

@@ -18,6 +18,10 @@ type PromotionOverrideApplyConfiguration struct {
 	Gates []apiv1alpha1.OverridableGate `json:"gates,omitempty"`
 	// reason is recorded for good.
 	Reason *string `json:"reason,omitempty"`
+	// planDigest is the plan that was looked at. An override of Approval needs it, and counts for that plan alone. Default: the current one.
+	PlanDigest *apiv1alpha1.Digest `json:"planDigest,omitempty"`
+	// usedBy is the user who has set or changed the override; stamped.
+	UsedBy *PersonApplyConfiguration `json:"usedBy,omitempty"`
 }
 
 // PromotionOverrideApplyConfiguration constructs a declarative configuration of the PromotionOverride type for use with
@@ -41,5 +45,21 @@ func (b *PromotionOverrideApplyConfiguration) WithGates(values ...apiv1alpha1.Ov
 // If called multiple times, the Reason field is set to the value of the last call.
 func (b *PromotionOverrideApplyConfiguration) WithReason(value string) *PromotionOverrideApplyConfiguration {
 	b.Reason = &value
+	return b
+}
+
+// WithPlanDigest sets the PlanDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PlanDigest field is set to the value of the last call.
+func (b *PromotionOverrideApplyConfiguration) WithPlanDigest(value apiv1alpha1.Digest) *PromotionOverrideApplyConfiguration {
+	b.PlanDigest = &value
+	return b
+}
+
+// WithUsedBy sets the UsedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UsedBy field is set to the value of the last call.
+func (b *PromotionOverrideApplyConfiguration) WithUsedBy(value *PersonApplyConfiguration) *PromotionOverrideApplyConfiguration {
+	b.UsedBy = value
 	return b
 }

@@ -7,6 +7,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // PromotionSpecApplyConfiguration represents a declarative configuration of the PromotionSpec type for use
@@ -19,13 +20,17 @@ type PromotionSpecApplyConfiguration struct {
 	// environment to run it in, of the same project. It never changes.
 	Environment *string `json:"environment,omitempty"`
 	// type of the request: Promote or Rollback. It never changes. Default: Promote.
-	// This version carries out Promote; a Rollback ends as Invalid: promote the earlier Release instead.
+	// A Rollback goes back to a Release that has succeeded in the Environment before; it skips `after`, `soakSeconds` and `windows`.
 	Type *apiv1alpha1.PromotionType `json:"type,omitempty"`
 	// reason for the request, shown to the people who decide.
 	Reason *string `json:"reason,omitempty"`
-	// override opens named gates without what they ask for (break-glass). It needs the verb `override` on the Environment.
-	// This version does not carry it out: a Promotion with an override ends as Invalid.
+	// notBeforeTime is the earliest start. It can be set and moved to a later time, and never to an earlier one. Default: at once.
+	NotBeforeTime *v1.Time `json:"notBeforeTime,omitempty"`
+	// override opens named gates without what they ask for (break-glass). It needs the verb `override` on the Environment, is recorded for good, and
+	// is shown on the Environment until somebody else has acknowledged it.
 	Override *PromotionOverrideApplyConfiguration `json:"override,omitempty"`
+	// acknowledgement of the override, once it was used, by somebody else who holds the verb `override`.
+	Acknowledgement *AcknowledgementApplyConfiguration `json:"acknowledgement,omitempty"`
 	// cancel ends the Promotion: before its start nothing is applied; during its rollout the rollout stops where it is.
 	Cancel *PromotionCancelApplyConfiguration `json:"cancel,omitempty"`
 	// requestedBy is the user who created the Promotion. It is stamped on creation and never changes.
@@ -72,11 +77,27 @@ func (b *PromotionSpecApplyConfiguration) WithReason(value string) *PromotionSpe
 	return b
 }
 
+// WithNotBeforeTime sets the NotBeforeTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NotBeforeTime field is set to the value of the last call.
+func (b *PromotionSpecApplyConfiguration) WithNotBeforeTime(value v1.Time) *PromotionSpecApplyConfiguration {
+	b.NotBeforeTime = &value
+	return b
+}
+
 // WithOverride sets the Override field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Override field is set to the value of the last call.
 func (b *PromotionSpecApplyConfiguration) WithOverride(value *PromotionOverrideApplyConfiguration) *PromotionSpecApplyConfiguration {
 	b.Override = value
+	return b
+}
+
+// WithAcknowledgement sets the Acknowledgement field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Acknowledgement field is set to the value of the last call.
+func (b *PromotionSpecApplyConfiguration) WithAcknowledgement(value *AcknowledgementApplyConfiguration) *PromotionSpecApplyConfiguration {
+	b.Acknowledgement = value
 	return b
 }
 

@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
@@ -15,7 +16,7 @@ import (
 //
 // PromotionStatus is where the Promotion stands.
 type PromotionStatusApplyConfiguration struct {
-	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed.
+	// conditions of the Promotion. Succeeded carries the state as its reason; Approved; Reconciling is True from start to end; Stalled when it is Invalid or has Failed; Overridden while an override that was used is not acknowledged.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -23,7 +24,11 @@ type PromotionStatusApplyConfiguration struct {
 	Plan *PlanApplyConfiguration `json:"plan,omitempty"`
 	// approvals is how far the approval rules are met.
 	Approvals *ApprovalStatusApplyConfiguration `json:"approvals,omitempty"`
-	// blockers are the gates that do not hold now, with who or what clears each.
+	// checks of the Environment, and what they found for the current plan.
+	Checks []CheckStatusApplyConfiguration `json:"checks,omitempty"`
+	// overridden are the gates that were closed when the rollout started, and that the override had opened.
+	Overridden []apiv1alpha1.OverridableGate `json:"overridden,omitempty"`
+	// blockers are the gates that do not hold now, the most important first, with who or what clears each.
 	Blockers []BlockerApplyConfiguration `json:"blockers,omitempty"`
 	// startTime is when the rollout started; decisions are closed from then on.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -73,6 +78,29 @@ func (b *PromotionStatusApplyConfiguration) WithPlan(value *PlanApplyConfigurati
 // If called multiple times, the Approvals field is set to the value of the last call.
 func (b *PromotionStatusApplyConfiguration) WithApprovals(value *ApprovalStatusApplyConfiguration) *PromotionStatusApplyConfiguration {
 	b.Approvals = value
+	return b
+}
+
+// WithChecks adds the given value to the Checks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Checks field.
+func (b *PromotionStatusApplyConfiguration) WithChecks(values ...*CheckStatusApplyConfiguration) *PromotionStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithChecks")
+		}
+		b.Checks = append(b.Checks, *values[i])
+	}
+	return b
+}
+
+// WithOverridden adds the given value to the Overridden field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Overridden field.
+func (b *PromotionStatusApplyConfiguration) WithOverridden(values ...apiv1alpha1.OverridableGate) *PromotionStatusApplyConfiguration {
+	for i := range values {
+		b.Overridden = append(b.Overridden, values[i])
+	}
 	return b
 }
 

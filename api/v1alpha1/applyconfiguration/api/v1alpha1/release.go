@@ -22,7 +22,7 @@ type ReleaseApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is standard object metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec says what the version consists of. It never changes.
+	// spec says what the version consists of. It never changes, but for `blocked`.
 	Spec *ReleaseSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is what the operator found. Only the operator writes it.
 	Status *ReleaseStatusApplyConfiguration `json:"status,omitempty"`

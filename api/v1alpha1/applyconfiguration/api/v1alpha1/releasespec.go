@@ -8,7 +8,7 @@ package v1alpha1
 // ReleaseSpecApplyConfiguration represents a declarative configuration of the ReleaseSpec type for use
 // with apply.
 //
-// ReleaseSpec says what the version consists of. It never changes: a new version is a new Release.
+// ReleaseSpec says what the version consists of. It never changes, but for `blocked`: a new version is a new Release.
 type ReleaseSpecApplyConfiguration struct {
 	// application is what is released as one unit. Only Environments of the same application accept the Release.
 	Application *string `json:"application,omitempty"`
@@ -22,6 +22,9 @@ type ReleaseSpecApplyConfiguration struct {
 	Notes *string `json:"notes,omitempty"`
 	// build links back to the CI run that made the artifact.
 	Build *ReleaseBuildApplyConfiguration `json:"build,omitempty"`
+	// blocked marks a Release that is known to be bad: it cannot be promoted anywhere any more. Whoever may change the Release may set it; it is cleared
+	// with the verb `unblock` alone.
+	Blocked *ReleaseBlockApplyConfiguration `json:"blocked,omitempty"`
 }
 
 // ReleaseSpecApplyConfiguration constructs a declarative configuration of the ReleaseSpec type for use with
@@ -80,5 +83,13 @@ func (b *ReleaseSpecApplyConfiguration) WithNotes(value string) *ReleaseSpecAppl
 // If called multiple times, the Build field is set to the value of the last call.
 func (b *ReleaseSpecApplyConfiguration) WithBuild(value *ReleaseBuildApplyConfiguration) *ReleaseSpecApplyConfiguration {
 	b.Build = value
+	return b
+}
+
+// WithBlocked sets the Blocked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Blocked field is set to the value of the last call.
+func (b *ReleaseSpecApplyConfiguration) WithBlocked(value *ReleaseBlockApplyConfiguration) *ReleaseSpecApplyConfiguration {
+	b.Blocked = value
 	return b
 }

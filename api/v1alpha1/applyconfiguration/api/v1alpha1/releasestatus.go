@@ -15,12 +15,14 @@ import (
 //
 // ReleaseStatus is what the operator found.
 type ReleaseStatusApplyConfiguration struct {
-	// conditions of the Release. Ready: its content has been fetched and is what its digest says.
+	// conditions of the Release. Ready: its content has been fetched, is what its digest says, and it is not blocked.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// digest of the content: of the artifact's manifest, or of the inline text. A tag is resolved to it once; it never changes after.
 	Digest *apiv1alpha1.Digest `json:"digest,omitempty"`
+	// environments that a blocked Release runs in now. It is kept for blocked Releases alone.
+	Environments []ReleaseEnvironmentApplyConfiguration `json:"environments,omitempty"`
 }
 
 // ReleaseStatusApplyConfiguration constructs a declarative configuration of the ReleaseStatus type for use with
@@ -55,5 +57,18 @@ func (b *ReleaseStatusApplyConfiguration) WithObservedGeneration(value int64) *R
 // If called multiple times, the Digest field is set to the value of the last call.
 func (b *ReleaseStatusApplyConfiguration) WithDigest(value apiv1alpha1.Digest) *ReleaseStatusApplyConfiguration {
 	b.Digest = &value
+	return b
+}
+
+// WithEnvironments adds the given value to the Environments field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Environments field.
+func (b *ReleaseStatusApplyConfiguration) WithEnvironments(values ...*ReleaseEnvironmentApplyConfiguration) *ReleaseStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEnvironments")
+		}
+		b.Environments = append(b.Environments, *values[i])
+	}
 	return b
 }

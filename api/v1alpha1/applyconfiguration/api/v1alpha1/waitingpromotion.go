@@ -6,7 +6,6 @@
 package v1alpha1
 
 import (
-	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -19,8 +18,8 @@ type WaitingPromotionApplyConfiguration struct {
 	Promotion *string `json:"promotion,omitempty"`
 	// since is when it was created.
 	Since *v1.Time `json:"since,omitempty"`
-	// blockers are the gates that do not hold.
-	Blockers []apiv1alpha1.Gate `json:"blockers,omitempty"`
+	// blockers are the gates that do not hold, the most important first, at most four. The Promotion says more.
+	Blockers []WaitingBlockerApplyConfiguration `json:"blockers,omitempty"`
 }
 
 // WaitingPromotionApplyConfiguration constructs a declarative configuration of the WaitingPromotion type for use with
@@ -48,9 +47,12 @@ func (b *WaitingPromotionApplyConfiguration) WithSince(value v1.Time) *WaitingPr
 // WithBlockers adds the given value to the Blockers field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Blockers field.
-func (b *WaitingPromotionApplyConfiguration) WithBlockers(values ...apiv1alpha1.Gate) *WaitingPromotionApplyConfiguration {
+func (b *WaitingPromotionApplyConfiguration) WithBlockers(values ...*WaitingBlockerApplyConfiguration) *WaitingPromotionApplyConfiguration {
 	for i := range values {
-		b.Blockers = append(b.Blockers, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithBlockers")
+		}
+		b.Blockers = append(b.Blockers, *values[i])
 	}
 	return b
 }
