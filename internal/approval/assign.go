@@ -6,6 +6,7 @@ package approval
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/utils/ptr"
 
@@ -14,10 +15,7 @@ import (
 
 // fill assigns approvals to rules and sums up.
 func (r *Result) fill(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alpha1.OneRulePerPerson) {
-	assigned := assignEvery(rules, approvals)
-	if perPerson != v1alpha1.OneRulePerPersonNotRequired {
-		assigned = assignOnce(rules, approvals)
-	}
+	assigned := assign(rules, approvals, perPerson)
 	var required, granted int32
 	r.Filled = map[string][]string{}
 	for i, rule := range rules {
@@ -34,6 +32,40 @@ func (r *Result) fill(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPers
 	}
 	r.Status.Required, r.Status.Granted = ptr.To(required), ptr.To(granted)
 	r.Status.Summary = fmt.Sprintf("%d/%d", granted, required)
+}
+
+// metSince is when the first approvals that together meet the rules had all been seen; zero if it took none, or if the rules
+// are not met. Approvals only ever add to what is filled, so the first moment is found by letting them in one after the other.
+func metSince(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alpha1.OneRulePerPerson) time.Time {
+	if met(rules, nil, perPerson) {
+		return time.Time{}
+	}
+	arrived := slices.Clone(approvals)
+	slices.SortStableFunc(arrived, func(a, b Ballot) int { return a.FirstSeen.Compare(b.FirstSeen) })
+	for i, last := range arrived {
+		if met(rules, arrived[:i+1], perPerson) {
+			return last.FirstSeen
+		}
+	}
+	return time.Time{}
+}
+
+// met says whether approvals fill every place of every rule.
+func met(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alpha1.OneRulePerPerson) bool {
+	for i, people := range assign(rules, approvals, perPerson) {
+		if len(people) < int(*rules[i].Required) {
+			return false
+		}
+	}
+	return true
+}
+
+// assign approvals to rules: the people who fill each, by name.
+func assign(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alpha1.OneRulePerPerson) [][]string {
+	if perPerson == v1alpha1.OneRulePerPersonNotRequired {
+		return assignEvery(rules, approvals)
+	}
+	return assignOnce(rules, approvals)
 }
 
 // assignEvery lets each person fill every rule that they fit.

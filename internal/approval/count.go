@@ -9,7 +9,11 @@
 // places as possible are filled (a maximum matching, so that somebody who fits two rules is used where it helps), or every
 // rule they fit if the Environment does not ask for one rule per person. The gate holds when every rule is filled.
 //
+// Rules with a `when` take part as the plan says: one that does not apply is left out, and one of which nobody knows whether it
+// applies keeps the gate closed. Where no rule is left, one approval by anyone who may approve is needed.
+//
 // A rejection by anyone who holds the verb `approve` ends the Promotion, whatever plan it was given to: refusing is always safe.
+// One that lacks the comment that the Environment asks for does not end it, but keeps the gate closed until it says why.
 package approval
 
 import (
@@ -17,9 +21,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -36,9 +40,6 @@ const (
 	AuthorityLost Authority = "Lost"
 )
 
-// DefaultRule is the rule of an Environment that names none: one approval by anyone who may approve.
-const DefaultRule = "approval"
-
 // Ballot is one person's decision with what was observed about it.
 type Ballot struct {
 	v1alpha1.Approval
@@ -48,7 +49,7 @@ type Ballot struct {
 	FirstSeen time.Time
 }
 
-// Question is everything that the count depends on.
+// Question is everything that the count depends on: the same question has the same answer, whoever asks and whenever.
 type Question struct {
 	// Environment is the name of the Environment, for messages.
 	Environment string
@@ -56,6 +57,8 @@ type Question struct {
 	Policy v1alpha1.ApprovalPolicy
 	// Plan is the digest that a ballot must name.
 	Plan v1alpha1.Digest
+	// Rules are what came of the `when` of the policy's rules for that plan.
+	Rules []v1alpha1.PlanRule
 	// RequestedBy is who asked for the Promotion.
 	RequestedBy v1alpha1.Person
 	// Ballots that were cast.
@@ -75,14 +78,23 @@ type Result struct {
 	Status v1alpha1.ApprovalStatus
 	// Missing rules; empty when the gate holds.
 	Missing []Missing
-	// Rejections by people who may approve.
+	// Unknown are the rules of which nobody knows whether they apply, each with a message that says why. The gate is closed while there is one.
+	Unknown []v1alpha1.PlanRule
+	// Rejections by people who may approve, with the comment that they need. One ends the Promotion.
 	Rejections []Ballot
+	// Unexplained are rejections by people who may approve, without the comment that they need. The gate is closed while there is one.
+	Unexplained []Ballot
 	// Filled maps each person who counts to the rules that they fill.
 	Filled map[string][]string
+	// MetSince is when the gate came to hold: when the operator first saw the last of the approvals that it took. It is zero
+	// while the gate does not hold, and where it holds without any approval.
+	MetSince time.Time
 }
 
-// Met says whether every rule is met.
-func (r Result) Met() bool { return len(r.Missing) == 0 }
+// Met says whether the gate holds: every rule is met, it is known which rules apply, and no rejection waits for its reason.
+func (r Result) Met() bool {
+	return len(r.Missing) == 0 && len(r.Unknown) == 0 && len(r.Unexplained) == 0
+}
 
 // Count judges each ballot and assigns what counts to the rules.
 func Count(q Question) Result {
@@ -94,6 +106,9 @@ func Count(q Question) Result {
 	for _, ballot := range ballots {
 		if reason := q.ignore(ballot); reason != "" {
 			result.Status.Ignored = append(result.Status.Ignored, v1alpha1.IgnoredApproval{User: ballot.User, Reason: reason})
+			if ballot.Authority != AuthorityLost && ballot.Decision == v1alpha1.DecisionRejected {
+				result.Unexplained = append(result.Unexplained, ballot)
+			}
 			continue
 		}
 		result.Status.Counted = append(result.Status.Counted, v1alpha1.CountedApproval{
@@ -105,20 +120,13 @@ func Count(q Question) Result {
 		}
 		approvals = append(approvals, ballot)
 	}
-	result.fill(Rules(q.Policy), approvals, q.Policy.OneRulePerPerson)
+	rules, unknown := Applicable(q.Policy, q.Rules)
+	result.Unknown = unknown
+	result.fill(rules, approvals, q.Policy.OneRulePerPerson)
+	if result.Met() {
+		result.MetSince = metSince(rules, approvals, q.Policy.OneRulePerPerson)
+	}
 	return result
-}
-
-// Rules of a policy with their defaults.
-func Rules(policy v1alpha1.ApprovalPolicy) []v1alpha1.ApprovalRule {
-	if len(policy.Rules) == 0 {
-		return []v1alpha1.ApprovalRule{{Name: DefaultRule, Required: ptr.To[int32](1)}}
-	}
-	rules := slices.Clone(policy.Rules)
-	for i := range rules {
-		rules[i].Required = ptr.To(ptr.Deref(rules[i].Required, 1))
-	}
-	return rules
 }
 
 // ignore says why a ballot does not count; empty if it does. The ballot's author is the subject of the sentence.
@@ -127,6 +135,9 @@ func (q Question) ignore(ballot Ballot) string {
 		return fmt.Sprintf("does not hold the verb `approve` on environment %q any more; the decision counts again once the right is back", q.Environment)
 	}
 	if ballot.Decision == v1alpha1.DecisionRejected {
+		if lacksComment(q.Policy, ballot) {
+			return fmt.Sprintf("rejected it without a `comment`, and environment %q asks for one: nothing starts until the rejection says why, or is withdrawn", q.Environment)
+		}
 		return ""
 	}
 	switch {
@@ -138,8 +149,26 @@ func (q Question) ignore(ballot Ballot) string {
 		return fmt.Sprintf("asked for this promotion, and environment %q does not count the requester's own approval; somebody else has to approve", q.Environment)
 	case isServiceAccount(ballot.User) && q.Policy.ServiceAccounts != v1alpha1.ServiceAccountApprovalAllowed:
 		return fmt.Sprintf("is a service account, and environment %q counts people's approvals only; a person has to approve", q.Environment)
+	case lacksComment(q.Policy, ballot):
+		return fmt.Sprintf("gave no comment, and environment %q asks for one: send the decision again with a `comment`", q.Environment)
 	}
 	return ""
+}
+
+// lacksComment says whether a ballot lacks a comment that the policy asks for. Only what can be read is a comment.
+func lacksComment(policy v1alpha1.ApprovalPolicy, ballot Ballot) bool {
+	readable := func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+	if strings.ContainsFunc(ballot.Comment, readable) {
+		return false
+	}
+	switch policy.Comment {
+	case v1alpha1.CommentAlways:
+		return true
+	case v1alpha1.CommentNever:
+		return false
+	case v1alpha1.CommentOnRejection:
+	}
+	return ballot.Decision == v1alpha1.DecisionRejected // also where the policy says nothing
 }
 
 // Short is a digest as messages show it.

@@ -34,7 +34,7 @@ func approves(user string, groups ...string) Ballot {
 
 func rejects(user string, groups ...string) Ballot {
 	ballot := approves(user, groups...)
-	ballot.Decision = v1alpha1.DecisionRejected
+	ballot.Decision, ballot.Comment = v1alpha1.DecisionRejected, "the migration locks the table"
 	return ballot
 }
 
