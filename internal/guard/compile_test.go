@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	"k8s.io/apiserver/pkg/cel/environment"
 	"sigs.k8s.io/yaml"
 )
@@ -29,6 +30,10 @@ func TestTheGuardCompilesOnKubernetes130(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, policy := range shipped.policies {
 		compiler := compilerOf(t, beforeKubernetes130, policy.Spec.Variables)
+		for _, condition := range policy.Spec.MatchConditions {
+			g.Expect(compiler.CompileCELExpression(&matchconditions.MatchCondition{Name: condition.Name, Expression: condition.Expression},
+				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), condition.Name)
+		}
 		for _, validation := range policy.Spec.Validations {
 			g.Expect(compiler.CompileCELExpression(&validating.ValidationCondition{Expression: validation.Expression},
 				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), validation.Message)

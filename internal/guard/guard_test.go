@@ -37,11 +37,16 @@ func live(t *testing.T) manifests {
 	return cluster
 }
 
-func TestTheGuardIsTwoPoliciesAndTheirBindings(t *testing.T) {
+func TestTheGuardIsThreePoliciesAndTheirBindings(t *testing.T) {
 	g := NewWithT(t)
 	policies, bindings := Names()
-	g.Expect(policies).To(Equal([]string{"assent-objects", "assent-promotions"}))
-	g.Expect(bindings).To(Equal([]string{"assent-objects", "assent-promotions"}))
+	g.Expect(policies).To(Equal([]string{"assent-objects", "assent-projects", "assent-promotions"}))
+	g.Expect(bindings).To(Equal([]string{"assent-objects", "assent-projects", "assent-promotions"}))
+}
+
+// projects is the index of the policy that meets namespaces.
+func projects(m *manifests) int {
+	return slices.IndexFunc(m.policies, func(p admissionregistrationv1.ValidatingAdmissionPolicy) bool { return p.Name == "assent-projects" })
 }
 
 func TestTheShippedGuardHasAnIdentity(t *testing.T) {
@@ -111,6 +116,12 @@ func TestAGuardThatIsNotTheShippedOneHasProblemsAndNoIdentity(t *testing.T) {
 		{"a condition leaves requests out", func(m *manifests) {
 			m.policies[0].Spec.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "never", Expression: "false"}}
 		}, "other `matchConditions`"},
+		{"a condition is gone, so that other requests may be broken", func(m *manifests) {
+			m.policies[projects(m)].Spec.MatchConditions = nil
+		}, "other `matchConditions`"},
+		{"the policy of projects is missing", func(m *manifests) {
+			m.policies = slices.Delete(m.policies, projects(m), projects(m)+1)
+		}, `"assent-projects" is missing`},
 		{"a subresource is left out", func(m *manifests) {
 			rules := m.policies[0].Spec.MatchConstraints.ResourceRules
 			rules[0].Resources = rules[0].Resources[:1]
@@ -157,6 +168,7 @@ func TestEveryProblemIsNamed(t *testing.T) {
 	g := NewWithT(t)
 	digest, problems := Identify(nil, nil)
 	g.Expect(digest).To(BeEmpty())
-	g.Expect(problems).To(HaveLen(4))
-	g.Expect(strings.Join(problems, "\n")).To(And(ContainSubstring(`"assent-objects"`), ContainSubstring(`"assent-promotions"`)))
+	g.Expect(problems).To(HaveLen(6))
+	g.Expect(strings.Join(problems, "\n")).To(And(
+		ContainSubstring(`"assent-objects"`), ContainSubstring(`"assent-projects"`), ContainSubstring(`"assent-promotions"`)))
 }
