@@ -77,6 +77,12 @@ func outcome(result Result) string {
 	for _, rejection := range result.Rejections {
 		parts = append(parts, "rejected by "+rejection.User)
 	}
+	for _, rejection := range result.Unexplained {
+		parts = append(parts, "unexplained by "+rejection.User)
+	}
+	for _, rule := range result.Unknown {
+		parts = append(parts, rule.Name+" unknown")
+	}
 	return strings.Join(parts, ", ")
 }
 

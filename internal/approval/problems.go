@@ -122,29 +122,43 @@ func sharedShortages(all []v1alpha1.ApprovalRule, among []int, policy v1alpha1.A
 	for _, user := range shortageOf(all, among, policy, except).people {
 		people = append(people, Ballot{Approval: v1alpha1.Approval{User: user}})
 	}
-	assigned := assignOnce(rules, people)
-	reported := make([]bool, len(among))
-	for k := range rules {
-		if reported[k] || len(assigned[k]) == int(*rules[k].Required) {
-			continue
+	for _, set := range competing(rules, assignOnce(rules, people)) {
+		together := make([]int, len(set))
+		for k, member := range set {
+			together[k] = among[member]
 		}
-		var together []int
-		for _, member := range competing(rules, assigned, k) {
-			reported[member] = true
-			together = append(together, among[member])
-		}
-		slices.Sort(together)
 		short = append(short, shortageOf(all, together, policy, except))
 	}
 	return short
 }
 
-// competing are the rule first, which is short, and every rule that holds on to somebody whom one of them could use.
-func competing(rules []v1alpha1.ApprovalRule, assigned [][]string, first int) []int {
+// competing are the sets of rules that are short together: a rule that is short, and every rule that holds on to somebody whom
+// a rule of the set could use. Sets that share a rule are one.
+func competing(rules []v1alpha1.ApprovalRule, assigned [][]string) (sets [][]int) {
+	for k := range rules {
+		if len(assigned[k]) == int(*rules[k].Required) {
+			continue
+		}
+		set := holding(rules, assigned, k)
+		sets = slices.DeleteFunc(sets, func(earlier []int) bool {
+			shared := slices.ContainsFunc(earlier, func(i int) bool { return slices.Contains(set, i) })
+			if shared {
+				set = append(set, earlier...)
+			}
+			return shared
+		})
+		slices.Sort(set)
+		sets = append(sets, slices.Compact(set))
+	}
+	return sets
+}
+
+// holding are the rule first and, step by step, every rule that holds on to somebody whom one of them could use.
+func holding(rules []v1alpha1.ApprovalRule, assigned [][]string, first int) []int {
 	found := []int{first}
 	for next := 0; next < len(found); next++ {
+		wanted := func(user string) bool { return slices.Contains(rules[found[next]].Users, user) }
 		for i := range rules {
-			wanted := func(user string) bool { return slices.Contains(rules[found[next]].Users, user) }
 			if !slices.Contains(found, i) && slices.ContainsFunc(assigned[i], wanted) {
 				found = append(found, i)
 			}

@@ -14,7 +14,7 @@ import (
 // problem says what is wrong with an Environment whose rules are short of people, and what to do.
 func (s shortage) problem(rules []v1alpha1.ApprovalRule, policy v1alpha1.ApprovalPolicy) string {
 	message := s.sentence(rules)
-	robot := func(user string) bool { return !countable(policy, user) }
+	robot := func(user string) bool { return isServiceAccount(user) && !countable(policy, user) }
 	if slices.ContainsFunc(s.rules, func(i int) bool { return slices.ContainsFunc(rules[i].Users, robot) || len(rules[i].Groups) > 0 }) {
 		message += ", as service accounts do not count here"
 	}
