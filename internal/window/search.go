@@ -1,0 +1,164 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// horizon is how far a search goes: past two leap days.
+const horizon = 8 * 366 * secondsOfDay
+
+// search looks for changes of a Policy. It has clocks of its own, so that a Policy can be used by many at once.
+type search struct {
+	policy *Policy
+	clocks []clock
+}
+
+func (p *Policy) search() *search {
+	s := &search{policy: p, clocks: make([]clock, len(p.locations))}
+	for i, location := range p.locations {
+		s.clocks[i].location = location
+	}
+	return s
+}
+
+func (s *search) clock(w *window) *clock { return &s.clocks[w.zone] }
+
+// next is the first instant, not before from, at which the windows are open, or closed.
+func (s *search) next(from int64, open bool) (int64, bool) {
+	if open {
+		from = s.afterFixedFreezes(from)
+	}
+	for midnight := floorDivide(from, secondsOfDay) * secondsOfDay; midnight < from+horizon; midnight += secondsOfDay {
+		candidates := s.candidates(midnight, open)
+		for minute := candidates.first(minutesUntil(from + 1 - secondsOfMinute - midnight)); minute >= 0; minute = candidates.first(minute + 1) {
+			begin := midnight + int64(minute)*secondsOfMinute
+			if found, ok := s.nextWithin(span{max(from, begin), begin + secondsOfMinute}, open); ok {
+				return found, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// afterFixedFreezes is the first instant, not before from, at which no fixed freeze is active, however far that is.
+func (s *search) afterFixedFreezes(from int64) int64 {
+	for range s.policy.freeze {
+		for i := range s.policy.freeze {
+			if fixed := s.policy.freeze[i].fixed; fixed != nil && fixed.contains(from) {
+				from = fixed.end
+			}
+		}
+	}
+	return from
+}
+
+// candidates are the minutes of a day that may have an instant at which the windows are open, or closed. All others surely have none.
+func (s *search) candidates(midnight int64, open bool) minutes {
+	var allowed, frozen coverage
+	for i := range s.policy.allow {
+		s.policy.allow[i].cover(s.clock(&s.policy.allow[i]), midnight, &allowed)
+	}
+	if len(s.policy.allow) == 0 {
+		allowed.addAll()
+	}
+	for i := range s.policy.freeze {
+		s.policy.freeze[i].cover(s.clock(&s.policy.freeze[i]), midnight, &frozen)
+	}
+	var found minutes
+	if open {
+		found = allowed.touched
+		found.remove(&frozen.whole)
+		return found
+	}
+	found.addAll()
+	found.remove(&allowed.whole)
+	found.add(&frozen.touched)
+	return found
+}
+
+// nextWithin is the first instant of a minute, or of a part of it, at which the windows are open, or closed.
+func (s *search) nextWithin(part span, open bool) (int64, bool) {
+	allow := s.spansWithin(s.policy.allow, part)
+	freeze := s.spansWithin(s.policy.freeze, part)
+	instants := []int64{part.begin}
+	for _, each := range slices.Concat(allow, freeze) {
+		instants = append(instants, each.begin, each.end)
+	}
+	slices.Sort(instants)
+	for _, instant := range slices.Compact(instants) {
+		contains := func(each span) bool { return each.contains(instant) }
+		isOpen := (len(s.policy.allow) == 0 || slices.ContainsFunc(allow, contains)) && !slices.ContainsFunc(freeze, contains)
+		if part.contains(instant) && isOpen == open {
+			return instant, true
+		}
+	}
+	return 0, false
+}
+
+// spansWithin are the spans of windows that a part of a minute is in, or a part of it.
+func (s *search) spansWithin(windows []window, part span) []span {
+	var spans []span
+	for i := range windows {
+		instant := part.end
+		for instant > part.begin {
+			found, ok := windows[i].spanBefore(s.clock(&windows[i]), instant)
+			if !ok || found.end <= part.begin {
+				break
+			}
+			spans = append(spans, found)
+			instant = found.begin
+		}
+	}
+	return spans
+}
+
+// endOf is when a window that is active at an instant ends, with all that begins before it has ended.
+func (s *search) endOf(w *window, from int64) (int64, bool) {
+	if w.fixed != nil {
+		return w.fixed.end, true
+	}
+	if w.duration >= secondsOfDay {
+		return s.endOfLong(w, from)
+	}
+	alone := Policy{allow: []window{*w}, locations: s.policy.locations}
+	return (&search{policy: &alone, clocks: s.clocks}).next(from, false)
+}
+
+// endOfLong goes from span to span, each of which lasts for days.
+func (s *search) endOfLong(w *window, from int64) (int64, bool) {
+	for instant := from; instant < from+horizon; {
+		latest, found := w.active(s.clock(w), instant)
+		if !found {
+			return instant, true
+		}
+		instant = latest.end
+	}
+	return 0, false
+}
+
+// lastFreeze is the freeze that is active at an instant and ends last, and when; the end is zero if that is beyond the horizon.
+func (s *search) lastFreeze(instant int64) (last *window, end time.Time) {
+	var lastEnd int64
+	for i := range s.policy.freeze {
+		freeze := &s.policy.freeze[i]
+		if _, active := freeze.active(s.clock(freeze), instant); !active {
+			continue
+		}
+		ends, found := s.endOf(freeze, instant)
+		if !found {
+			return freeze, time.Time{}
+		}
+		if last == nil || cmp.Less(lastEnd, ends) {
+			last, lastEnd = freeze, ends
+		}
+	}
+	if last == nil {
+		return nil, time.Time{}
+	}
+	return last, time.Unix(lastEnd, 0).UTC()
+}
