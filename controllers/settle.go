@@ -16,10 +16,15 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/audit"
+	"github.com/assent-dev/assent/internal/soak"
 )
 
-// mostInventory is how many objects an Environment's inventory can name; the API's bound.
-const mostInventory = 2000
+const (
+	// mostInventory is how many objects an Environment's inventory can name; the API's bound.
+	mostInventory = 2000
+	// mostOverrides is how many overrides that nobody has acknowledged an Environment shows; the API's bound.
+	mostOverrides = 16
+)
 
 // settle brings an Environment up to date with the outcome of a rollout. It does so once: a status that has seen the outcome
 // is left alone. An Environment that is gone needs nothing.
@@ -47,9 +52,12 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 }
 
 // afterRollout is an Environment's status after a rollout. It is pure.
+//
+// The Release that ran before has soaked until the rollout started: from then on its objects were being replaced.
 func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, intent, end *v1alpha1.AuditRecord) {
 	status.Audit = audit.HeadOf(end)
 	takeOff(status, intent.Spec.Promotion.Name)
+	soak.Stopped(status, intent.Spec.Time.Time)
 	if end.Spec.Type == v1alpha1.AuditSucceeded {
 		status.Previous = status.Current
 		status.Current = v1alpha1.Deployment{
@@ -57,8 +65,10 @@ func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 			Digest: intent.Spec.PlanDigest, StartedTime: intent.Spec.Time, SinceTime: end.Spec.Time,
 		}
 		status.Inventory = intent.Spec.Objects
-		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledOut,
-			fmt.Sprintf("release %q was rolled out by promotion %q", intent.Spec.Release.Name, intent.Spec.Promotion.Name), end.Spec.Time)
+		soak.Succeeded(status, v1alpha1.SucceededRelease{
+			Name: intent.Spec.Release.Name, UID: intent.Spec.Release.UID, Version: intent.Spec.Release.Version, SucceededTime: end.Spec.Time,
+		})
+		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledOut, rolledOut(status.Current), end.Spec.Time)
 		return
 	}
 	status.Inventory = union(status.Inventory, intent.Spec.Objects)
@@ -69,6 +79,11 @@ func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 	setRolledOut(status, environment, metav1.ConditionFalse, reason,
 		fmt.Sprintf("promotion %q of release %q did not end well and may have applied a part of its objects: %s; promote a release that works to mend it",
 			intent.Spec.Promotion.Name, intent.Spec.Release.Name, end.Spec.Reason), end.Spec.Time)
+}
+
+// rolledOut says what runs, while nobody knows of anything that is wrong with it.
+func rolledOut(current v1alpha1.Deployment) string {
+	return fmt.Sprintf("release %q was rolled out by promotion %q", current.Release, current.Promotion)
 }
 
 // takeOff the list of what waits a promotion that no longer does.
@@ -103,4 +118,21 @@ func setRolledOut(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 			ObservedGeneration: environment.Generation, LastTransitionTime: at,
 		})
 	}
+}
+
+// addOverride marks an Environment with an override that was used there, until it is acknowledged. A mark of the same promotion is put in its place.
+// While as many are listed as there is room for, no other is carried out, so that none has to be left out.
+func addOverride(status *v1alpha1.EnvironmentStatus, mark v1alpha1.UsedOverride) {
+	overrides := slices.Clone(status.Overrides)
+	if i := slices.IndexFunc(overrides, func(o v1alpha1.UsedOverride) bool { return o.Promotion == mark.Promotion }); i >= 0 {
+		overrides[i] = mark
+	} else if len(overrides) < mostOverrides {
+		overrides = append(overrides, mark)
+	}
+	status.Overrides = overrides
+}
+
+// removeOverride takes the mark of a promotion off, if there is one.
+func removeOverride(status *v1alpha1.EnvironmentStatus, promotion string) {
+	status.Overrides = slices.DeleteFunc(slices.Clone(status.Overrides), func(o v1alpha1.UsedOverride) bool { return o.Promotion == promotion })
 }

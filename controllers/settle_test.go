@@ -92,3 +92,49 @@ func TestAnInventoryStaysWithinItsBoundAndKeepsTheNewest(t *testing.T) {
 	g.Expect(all).To(HaveLen(mostInventory))
 	g.Expect(all[:1000]).To(Equal(many("new", 1000)))
 }
+
+func TestAReleaseSoaksFromItsSuccessOnAndTheOneBeforeItUntilTheRolloutStarted(t *testing.T) {
+	g := NewWithT(t)
+	environment := inUse()
+	environment.Status.Releases = []v1alpha1.SucceededRelease{{Name: "shop-1.0.0", UID: "r1", HealthySinceTime: metav1.NewTime(noon)}}
+	afterRollout(&environment.Status, environment, record(v1alpha1.AuditIntent, 3, configMap), record(v1alpha1.AuditSucceeded, 4))
+
+	succeeded := metav1.NewTime(noon.Add(4 * time.Minute))
+	g.Expect(environment.Status.Releases).To(Equal([]v1alpha1.SucceededRelease{
+		{Name: "shop-2.0.0", UID: "r2", Version: "2.0.0", SucceededTime: succeeded, HealthySinceTime: succeeded},
+		{Name: "shop-1.0.0", UID: "r1", HealthySeconds: ptr.To[int64](180)},
+	}))
+}
+
+func TestNothingSoaksAfterARolloutThatDidNotEndWell(t *testing.T) {
+	for _, end := range []v1alpha1.AuditType{v1alpha1.AuditFailed, v1alpha1.AuditCancelled} {
+		t.Run(string(end), func(t *testing.T) {
+			g := NewWithT(t)
+			environment := inUse()
+			environment.Status.Releases = []v1alpha1.SucceededRelease{{Name: "shop-1.0.0", UID: "r1", HealthySinceTime: metav1.NewTime(noon)}}
+			afterRollout(&environment.Status, environment, record(v1alpha1.AuditIntent, 3, configMap), record(end, 4))
+			g.Expect(environment.Status.Releases).To(Equal([]v1alpha1.SucceededRelease{{Name: "shop-1.0.0", UID: "r1", HealthySeconds: ptr.To[int64](180)}}))
+		})
+	}
+}
+
+func TestTheMarkOfAnOverrideStaysUntilItIsTakenOff(t *testing.T) {
+	g := NewWithT(t)
+	status := &v1alpha1.EnvironmentStatus{}
+	addOverride(status, v1alpha1.UsedOverride{Promotion: "a", User: "dave"})
+	addOverride(status, v1alpha1.UsedOverride{Promotion: "b"})
+	once := status.DeepCopy()
+	addOverride(status, v1alpha1.UsedOverride{Promotion: "a", User: "dave"})
+	g.Expect(status).To(Equal(once), "marking again changes nothing")
+	g.Expect(status.Overrides).To(HaveExactElements(HaveField("Promotion", "a"), HaveField("Promotion", "b")))
+
+	removeOverride(status, "a")
+	removeOverride(status, "a")
+	g.Expect(status.Overrides).To(HaveExactElements(HaveField("Promotion", "b")))
+
+	for i := range 40 {
+		addOverride(status, v1alpha1.UsedOverride{Promotion: fmt.Sprintf("p%d", i)})
+	}
+	g.Expect(status.Overrides).To(HaveLen(mostOverrides))
+	g.Expect(status.Overrides[0].Promotion).To(Equal("b"), "no mark gives way to another")
+}
