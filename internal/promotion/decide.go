@@ -6,8 +6,6 @@ package promotion
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,12 +14,11 @@ import (
 	"github.com/assent-dev/assent/internal/approval"
 )
 
-// recheck is how often a wait for something that cannot be watched is looked at again: another's RBAC.
-const recheck = time.Minute
-
 // Decide what happens next.
 func Decide(seen Observation) Decision {
 	switch {
+	case Ended(seen.Promotion) && acknowledged(seen.Promotion):
+		return Acknowledge{}
 	case Ended(seen.Promotion):
 		return Rest{}
 	case seen.Rollout != nil && seen.Rollout.Outcome != nil:
@@ -41,10 +38,14 @@ func Started(p *v1alpha1.Promotion) bool { return !p.Status.StartTime.IsZero() &
 
 // State of a promotion: the reason of its Succeeded condition.
 func State(p *v1alpha1.Promotion) string {
-	if condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionSucceeded); condition != nil {
+	if condition := conditionOf(p, v1alpha1.ConditionSucceeded); condition != nil {
 		return condition.Reason
 	}
 	return v1alpha1.ReasonPlanning
+}
+
+func conditionOf(p *v1alpha1.Promotion, kind string) *metav1.Condition {
+	return meta.FindStatusCondition(p.Status.Conditions, kind)
 }
 
 // decideStart decides on a promotion whose rollout has not started.
@@ -56,8 +57,10 @@ func decideStart(seen Observation) Decision {
 	if len(approvals.Rejections) > 0 {
 		return proved(seen, rejected(approvals))
 	}
-	blockers := gatesBeforePlan(seen)
-	if len(blockers) == 0 {
+	if len(approvals.Unexplained) > 0 && !seen.Live {
+		return Prove{} // whoever rejected it may have lost the right, and then it is not in the way
+	}
+	if plannable(seen) {
 		inputs := inputsOf(seen)
 		if seen.Planned == nil && (seen.Live || !planStands(seen.Promotion, inputs)) {
 			return MakePlan{Inputs: inputs}
@@ -66,14 +69,17 @@ func decideStart(seen Observation) Decision {
 			return proved(seen, End{Reason: v1alpha1.ReasonInvalid, Message: clip(seen.Planned.Refused)})
 		}
 	}
-	blockers = append(blockers, gatesAfterPlan(seen, approvals)...)
+	found := judge(seen, approvals)
+	if end := expired(seen, approvals, found); end != nil {
+		return proved(seen, *end)
+	}
 	switch {
-	case len(blockers) > 0:
-		return Wait{Blockers: blockers, Approvals: approvals, Again: again(seen, approvals)}
+	case len(found.blockers) > 0:
+		return Wait{Blockers: found.blockers, Approvals: approvals, Again: nextLook(seen, approvals, found), Run: found.run}
 	case !seen.Live:
 		return Prove{}
 	default:
-		return Start{Approvals: approvals}
+		return Start{Approvals: approvals, Overridden: found.overridden}
 	}
 }
 
@@ -108,10 +114,6 @@ func endOf(seen Observation) *End {
 func invalid(seen Observation) string {
 	spec := seen.Promotion.Spec
 	switch {
-	case spec.Type == v1alpha1.PromotionTypeRollback:
-		return "`spec.type` \"Rollback\" is not carried out by this version of Assent: create a promotion of type \"Promote\" that names the earlier release"
-	case len(spec.Override.Gates) > 0:
-		return "`spec.override` is not carried out by this version of Assent: create a promotion without it and have it approved"
 	case spec.RequestedBy.Username == "":
 		return "`spec.requestedBy` is empty, so nobody can tell whose approval is the requester's own: the guard was not in place when it was created; create a new promotion"
 	case unusable(seen.Release) != "":
@@ -121,7 +123,7 @@ func invalid(seen Observation) string {
 		return fmt.Sprintf("`spec.release`: release %q is of application %q, and environment %q runs %q: name a release of application %q",
 			spec.Release, seen.Release.Spec.Application, spec.Environment, seen.Environment.Spec.Application, seen.Environment.Spec.Application)
 	}
-	return ""
+	return unprecedented(seen)
 }
 
 // unusable says why a release can never become ready; empty if it can, or is.
@@ -184,52 +186,3 @@ func currentPlan(seen Observation) v1alpha1.Plan {
 	}
 	return stands
 }
-
-// countApprovals of the promotion for the current plan.
-func countApprovals(seen Observation) approval.Result {
-	question := approval.Question{
-		Environment: seen.Promotion.Spec.Environment,
-		Plan:        currentPlan(seen).Digest,
-		RequestedBy: seen.Promotion.Spec.RequestedBy,
-	}
-	if seen.Environment != nil {
-		question.Policy = seen.Environment.Spec.Approval
-	}
-	for _, entry := range seen.Promotion.Spec.Approvals {
-		authority, proven := seen.Authority[entry.User]
-		if !proven {
-			authority = approval.AuthorityUnproven
-		}
-		question.Ballots = append(question.Ballots, approval.Ballot{Approval: entry, Authority: authority, FirstSeen: firstSeen(seen, entry)})
-	}
-	return approval.Count(question)
-}
-
-// firstSeen is when a decision on this plan was first seen: the time in status if it is there, else now. Status holds
-// approvals: a rejection that counts ends the promotion at once, so the time of an earlier approval is not its own.
-func firstSeen(seen Observation, entry v1alpha1.Approval) time.Time {
-	if entry.Decision == v1alpha1.DecisionRejected {
-		return seen.Now.Truncate(time.Second)
-	}
-	for _, counted := range seen.Promotion.Status.Approvals.Counted {
-		if counted.User == entry.User && counted.PlanDigest == entry.PlanDigest {
-			return counted.Time.Time
-		}
-	}
-	return seen.Now.Truncate(time.Second)
-}
-
-// again is when to look again without an event. Others' RBAC and the deployer's are not watched.
-func again(seen Observation, approvals approval.Result) time.Duration {
-	if targetGate(seen) != nil {
-		return recheck
-	}
-	for _, entry := range seen.Promotion.Spec.Approvals {
-		if seen.Authority[entry.User] == approval.AuthorityLost && len(approvals.Missing) > 0 {
-			return recheck
-		}
-	}
-	return 0
-}
-
-func sentence(parts []string) string { return strings.Join(parts, "; ") }

@@ -71,7 +71,7 @@ func TestItIsLookedAgainAtWhatIsNotWatched(t *testing.T) {
 			seen := newWorld(t).observe(false)
 			seen.Promotion.Spec.Approvals = []v1alpha1.Approval{{User: "alice"}, {User: "bob"}}
 			seen.Planned, seen.Authority = test.planned, test.authority
-			if got := again(seen, test.approvals); got != test.want {
+			if got := nextLook(seen, test.approvals, judgement{}); got != test.want {
 				t.Errorf("looked again in %s, want %s", got, test.want)
 			}
 		})

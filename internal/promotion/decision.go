@@ -32,10 +32,16 @@ type Wait struct {
 	Approvals approval.Result
 	// Again is when to look again although nothing may have changed; zero if what the promotion waits for is watched.
 	Again time.Duration
+	// Run are the checks to run, by name.
+	Run []string
 }
 
-// Start the rollout: close the decisions, then put the intent on record.
-type Start struct{ Approvals approval.Result }
+// Start the rollout: close the decisions, then put the use of an override and the intent on record.
+type Start struct {
+	Approvals approval.Result
+	// Overridden are the gates that are closed, and that the override opens.
+	Overridden []v1alpha1.OverridableGate
+}
 
 // Apply the plan's objects.
 type Apply struct{}
@@ -58,6 +64,9 @@ type Finish struct {
 // Conclude a promotion whose outcome is on record already, by a process that died before it could say so in status.
 type Conclude struct{ Outcome *v1alpha1.AuditRecord }
 
+// Acknowledge puts on record that somebody has taken note of an override that was used, and takes the mark away.
+type Acknowledge struct{}
+
 // End a promotion that has not started. Its outcome is not on record.
 type End struct {
 	// Reason of the Succeeded condition.
@@ -69,14 +78,15 @@ type End struct {
 	Approvals approval.Result
 }
 
-func (Rest) decision()     {}
-func (MakePlan) decision() {}
-func (Prove) decision()    {}
-func (Wait) decision()     {}
-func (Start) decision()    {}
-func (Apply) decision()    {}
-func (Watch) decision()    {}
-func (Prune) decision()    {}
-func (Finish) decision()   {}
-func (Conclude) decision() {}
-func (End) decision()      {}
+func (Rest) decision()        {}
+func (MakePlan) decision()    {}
+func (Prove) decision()       {}
+func (Wait) decision()        {}
+func (Start) decision()       {}
+func (Apply) decision()       {}
+func (Watch) decision()       {}
+func (Prune) decision()       {}
+func (Finish) decision()      {}
+func (Conclude) decision()    {}
+func (End) decision()         {}
+func (Acknowledge) decision() {}

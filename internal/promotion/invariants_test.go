@@ -329,7 +329,7 @@ func checkDecision(t *testing.T, seen Observation, next Decision) {
 		if len(next.Blockers) == 0 {
 			t.Error("it waits for nothing")
 		}
-	case Rest, MakePlan, Prove, Conclude:
+	case Rest, MakePlan, Prove, Conclude, Acknowledge:
 	}
 }
 
@@ -404,7 +404,7 @@ func checkStatus(t *testing.T, seen Observation, next Decision, planned func(v1a
 	case End:
 		ends = true
 		checkReason(t, next.Message)
-	case Rest, MakePlan, Prove, Wait, Start, Apply, Watch, Prune:
+	case Rest, MakePlan, Prove, Wait, Start, Apply, Watch, Prune, Acknowledge:
 	}
 	if ends == status.CompletionTime.IsZero() {
 		t.Errorf("after %T, the completion time is %v", next, status.CompletionTime)

@@ -26,10 +26,18 @@ type Observation struct {
 	Environment *v1alpha1.Environment
 	// EnvironmentDigest of the Environment's rules.
 	EnvironmentDigest v1alpha1.Digest
+	// Project are the Environments of the project by name, as far as the rules of this one name them; the Environment itself is among them.
+	Project map[string]*v1alpha1.Environment
+	// ProjectHold is why the whole project is on hold; empty if it is not.
+	ProjectHold string
 	// Guard that is in place.
 	Guard Guard
 	// Authority of the approvers by user; whoever is not in it is unproven.
 	Authority map[string]approval.Authority
+	// OverrideAuthority of whoever has set the override; empty means unproven.
+	OverrideAuthority approval.Authority
+	// Checks that this process runs or has run for the promotion, by name.
+	Checks map[string]CheckProgress
 	// Running names the promotion whose rollout runs in the Environment; empty if none does, or if it is this one.
 	Running string
 	// Newer names a newer promotion to the Environment that has started; empty if there is none.
@@ -39,6 +47,16 @@ type Observation struct {
 	// Rollout is what is known of a started promotion. Before the start it is nil, or holds nothing but the Outcome that
 	// is on record already; a live observation has looked for it.
 	Rollout *Rollout
+}
+
+// CheckProgress is how far a check of the Environment is.
+type CheckProgress struct {
+	// Running says that it has not ended. It is for Plan, and for the wish to run it again that Rerun identifies.
+	Running bool
+	Plan    v1alpha1.Digest
+	Rerun   string
+	// Found is what it has found; nil while it runs.
+	Found *v1alpha1.CheckStatus
 }
 
 // Guard is the admission policies as the operator finds them.

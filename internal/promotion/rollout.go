@@ -65,26 +65,24 @@ func decideUnrecorded(seen Observation) Decision {
 	case len(approvals.Rejections) > 0:
 		return Finish{Type: v1alpha1.AuditRejected, Message: clip(rejected(approvals).Message)}
 	}
-	blockers := gatesBeforePlan(seen)
-	if len(blockers) > 0 {
-		return end(blockers[0].Message)
+	if plannable(seen) {
+		if seen.Planned == nil {
+			return MakePlan{Inputs: inputsOf(seen)}
+		}
+		if seen.Planned.Refused != "" {
+			return end(seen.Planned.Refused)
+		}
 	}
-	if seen.Planned == nil {
-		return MakePlan{Inputs: inputsOf(seen)}
-	}
-	if seen.Planned.Refused != "" {
-		return end(seen.Planned.Refused)
-	}
-	blockers = gatesAfterPlan(seen, approvals)
+	found := judge(seen, approvals)
 	switch {
-	case len(blockers) == 0:
-		return Start{Approvals: approvals}
-	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue && remaining(seen) > 0:
+	case len(found.blockers) == 0:
+		return Start{Approvals: approvals, Overridden: found.overridden}
+	case found.only(v1alpha1.GateQueue) && remaining(seen) > 0:
 		return Watch{Deadline: remaining(seen)}
-	case len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateQueue:
-		return end(fmt.Sprintf("its turn did not come within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), blockers[0].Message))
+	case found.only(v1alpha1.GateQueue):
+		return end(fmt.Sprintf("its turn did not come within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), found.blockers[0].Message))
 	default:
-		return end(blockers[0].Message)
+		return end(found.blockers[0].Message)
 	}
 }
 

@@ -4,6 +4,7 @@
 package promotion
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,7 +25,10 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 	case Wait:
 		waitFor(&status, seen, next)
 	case Start:
-		start(&status, seen, next.Approvals)
+		start(&status, seen, next)
+	case Acknowledge:
+		by := seen.Promotion.Spec.Acknowledgement.Username
+		setCondition(&status, seen, v1alpha1.ConditionOverridden, metav1.ConditionFalse, v1alpha1.ReasonAcknowledged, fmt.Sprintf("acknowledged by %q", by))
 	case Apply, Watch, Prune:
 		rollOut(&status, seen)
 	case Finish:
@@ -47,6 +51,7 @@ func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
 		status.Plan = plan
 	}
 	status.Approvals = wait.Approvals.Status
+	status.Checks = answers(seen)
 	status.Blockers = wait.Blockers
 	reason := waiting(status.Plan.Digest != "", wait)
 	message := wait.Blockers[0].Message
@@ -84,16 +89,21 @@ func waiting(planned bool, wait Wait) string {
 }
 
 // start closes the decisions. The plan stays as the approvers saw it, if it is still that plan.
-func start(status *v1alpha1.PromotionStatus, seen Observation, approvals approval.Result) {
+func start(status *v1alpha1.PromotionStatus, seen Observation, next Start) {
 	if plan := currentPlan(seen); plan.Digest != status.Plan.Digest || plan.Inputs != status.Plan.Inputs {
 		status.Plan = plan
 	}
-	status.Approvals = approvals.Status
+	status.Approvals = next.Approvals.Status
+	status.Checks = answers(seen)
 	status.Blockers = nil
 	if status.StartTime.IsZero() {
 		status.StartTime = metav1.NewTime(seen.Now)
 	}
-	setApproved(status, seen, approvals)
+	setApproved(status, seen, next.Approvals)
+	if len(next.Overridden) > 0 {
+		status.Overridden = next.Overridden
+		setCondition(status, seen, v1alpha1.ConditionOverridden, metav1.ConditionTrue, v1alpha1.ReasonUnacknowledged, Overridden(seen.Promotion, next.Overridden))
+	}
 	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonRollingOut, "the rollout has started; decisions are closed")
 	setCondition(status, seen, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "the rollout is running")
 }
@@ -160,7 +170,9 @@ func reasonOf(outcome v1alpha1.AuditType) string {
 		return v1alpha1.ReasonRejected
 	case v1alpha1.AuditSuperseded:
 		return v1alpha1.ReasonSuperseded
-	case v1alpha1.AuditFailed, v1alpha1.AuditIntent:
+	case v1alpha1.AuditExpired:
+		return v1alpha1.ReasonExpired
+	case v1alpha1.AuditFailed, v1alpha1.AuditIntent, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
 		return v1alpha1.ReasonFailed
 	}
 	return v1alpha1.ReasonFailed

@@ -241,11 +241,11 @@ var transcripts = map[string]func(w *world){
 		w.requested()
 		w.nothing()
 	},
-	"rollback-refused": func(w *world) {
+	"rollback-to-nothing": func(w *world) {
 		w.promotion.Spec.Type = v1alpha1.PromotionTypeRollback
 		w.requested()
 	},
-	"override-refused": func(w *world) {
+	"override-by-nobody": func(w *world) {
 		w.promotion.Spec.Override = v1alpha1.PromotionOverride{Gates: []v1alpha1.OverridableGate{"Approval"}, Reason: "it is urgent"}
 		w.requested()
 	},

@@ -164,7 +164,7 @@ func details(next Decision) string {
 		return fmt.Sprintf(" (%s)", next.Type)
 	case Conclude:
 		return fmt.Sprintf(" (%s)", next.Outcome.Spec.Type)
-	case Rest, MakePlan, Prove, Start, Apply, Prune, End:
+	case Rest, MakePlan, Prove, Start, Apply, Prune, End, Acknowledge:
 	}
 	return ""
 }
@@ -186,7 +186,7 @@ func (w *world) carryOut(seen Observation, next Decision) bool {
 		return record(next.Type, next.Message) && status()
 	case End:
 		return record(next.Type, next.Message) && status()
-	case Rest, MakePlan, Prove, Wait, Watch, Conclude:
+	case Rest, MakePlan, Prove, Wait, Watch, Conclude, Acknowledge:
 	}
 	return status()
 }
