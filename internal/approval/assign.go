@@ -40,8 +40,7 @@ func metSince(rules []v1alpha1.ApprovalRule, approvals []Ballot, perPerson v1alp
 	if met(rules, nil, perPerson) {
 		return time.Time{}
 	}
-	arrived := slices.Clone(approvals)
-	slices.SortStableFunc(arrived, func(a, b Ballot) int { return a.FirstSeen.Compare(b.FirstSeen) })
+	arrived := slices.SortedStableFunc(slices.Values(approvals), func(a, b Ballot) int { return a.FirstSeen.Compare(b.FirstSeen) })
 	for i, last := range arrived {
 		if met(rules, arrived[:i+1], perPerson) {
 			return last.FirstSeen

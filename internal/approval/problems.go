@@ -24,7 +24,8 @@ type Problem struct {
 }
 
 // Problems of a policy: the rules that nobody could ever fill, by what the policy alone says, in the order of the rules. Who is
-// in a group and who holds the verb `approve` is not asked. Rules with a `when` are taken as applying, all at once.
+// in a group and who holds the verb `approve` is not asked. Rules with a `when` are taken as applying, all at once. Not found are
+// rules that one person may fill several of and that name more than sixteen different people all the same.
 func Problems(policy v1alpha1.ApprovalPolicy) []Problem {
 	problems := absurdNumbers(policy)
 	if len(problems) > 0 {

@@ -95,6 +95,11 @@ func TestRulesThatNobodyCanFillAreFound(t *testing.T) {
 			{"spec.approval.rules[0]", "rules \"a\" and \"c\" need 2 approvals together, and only user \"1\" can give one, and a person fills one rule: name more users, or a group, or set `oneRulePerPerson` to \"NotRequired\""},
 			{"spec.approval.rules[1]", "rules \"b\" and \"d\" need 2 approvals together, and only user \"2\" can give one, and a person fills one rule: name more users, or a group, or set `oneRulePerPerson` to \"NotRequired\""},
 		}},
+		{"problems come in the order of the rules", rules(users("a", 1, "1"), users("b", 1, "1"), users("c", 1, "2"), users("d", 2, "3"), users("e", 1, "2")), []Problem{
+			{"spec.approval.rules[0]", "rules \"a\" and \"b\" need 2 approvals together, and only user \"1\" can give one, and a person fills one rule: name more users, or a group, or set `oneRulePerPerson` to \"NotRequired\""},
+			{"spec.approval.rules[2]", "rules \"c\" and \"e\" need 2 approvals together, and only user \"2\" can give one, and a person fills one rule: name more users, or a group, or set `oneRulePerPerson` to \"NotRequired\""},
+			{"spec.approval.rules[3]", "rule \"d\" needs 2 approvals, and only user \"3\" can give one: name more users, or a group, or lower `required`"},
+		}},
 		{"the same person in three rules is one problem", rules(users("a", 1, "1"), users("b", 1, "1"), users("c", 1, "1")), []Problem{{"spec.approval.rules[0]",
 			"rules \"a\" and \"b\" and \"c\" need 3 approvals together, and only user \"1\" can give one, and a person fills one rule: name more users, or a group, or set `oneRulePerPerson` to \"NotRequired\""}}},
 		{"a service account would have been the second", rules(users("a", 1, "1", robot), users("b", 1, "1")), []Problem{{"spec.approval.rules[0]",
@@ -111,7 +116,7 @@ func TestRulesThatNobodyCanFillAreFound(t *testing.T) {
 			{"spec.approval.rules[0].required", "rule \"more\" requires 2147483647 approvals: it must be a number from 0 to 16, which is how many a promotion holds"},
 			{"spec.approval.rules[1].required", "rule \"most\" requires 2147483647 approvals: it must be a number from 0 to 16, which is how many a promotion holds"},
 		}},
-		{"one more than is held", several(rules(rule("more", 17))), []Problem{{"spec.approval.rules[0].required",
+		{"one more than is held, and nothing else is said of it", rules(users("more", 17, "alice")), []Problem{{"spec.approval.rules[0].required",
 			"rule \"more\" requires 17 approvals: it must be a number from 0 to 16, which is how many a promotion holds"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -263,6 +268,8 @@ func TestAPromotionThatOnlyItsRequesterCouldCompleteIsFound(t *testing.T) {
 		{"the requester's group has others", rules(mixed("owners", 1, "bob", "owners")), nil, nil},
 		{"the requester and another", rules(users("lead", 1, "bob", "alice")), nil, nil},
 		{"the requester alone", rules(users("lead", 1, "bob")), nil, []string{
+			"rule \"lead\" needs 1 approval, and nobody can give one without user \"bob\", who asked for this promotion: cancel it and let somebody else ask for it, or let environment \"production\" name more users"}},
+		{"the requester and a user without a name", rules(users("lead", 1, "bob", "")), nil, []string{
 			"rule \"lead\" needs 1 approval, and nobody can give one without user \"bob\", who asked for this promotion: cancel it and let somebody else ask for it, or let environment \"production\" name more users"}},
 		{"the requester alone, whose own approval counts", selfAllowed, nil, nil},
 		{"the requester and one too few others", rules(users("leads", 2, "bob", "alice")), nil, []string{
