@@ -27,6 +27,10 @@ var (
 	}, []string{"project", "environment"})
 )
 
+var overrides = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "assent_overrides_total", Help: "Gates that were closed at the start of a rollout and that an override had opened.",
+}, []string{"project", "environment", "gate"})
+
 // census counts the Promotions when somebody asks, so that nothing is counted while nobody does.
 type census struct {
 	reader   client.Reader
@@ -44,7 +48,7 @@ func newCensus(reader client.Reader) *census {
 
 // registerMetrics makes the operator's own metrics available beside controller-runtime's.
 func registerMetrics(reader client.Reader) error {
-	for _, collector := range []prometheus.Collector{rolloutSeconds, approvalSeconds, newCensus(reader)} {
+	for _, collector := range []prometheus.Collector{rolloutSeconds, approvalSeconds, overrides, newCensus(reader)} {
 		err := metrics.Registry.Register(collector)
 		if already := (prometheus.AlreadyRegisteredError{}); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("register metrics: %w", err)

@@ -6,6 +6,8 @@ package controllers
 import (
 	"flag"
 	"fmt"
+	"net/netip"
+	"strings"
 )
 
 // Options of the operator, as its flags set them.
@@ -22,10 +24,14 @@ type Options struct {
 	CacheDir string
 	// Concurrency is how many promotions are worked on at a time.
 	Concurrency int
+	// CheckNetworks are the private networks that checks may reach, as CIDR prefixes separated by commas.
+	CheckNetworks string
 	// LogFormat is json or text.
 	LogFormat string
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
+	// checkNetworks is CheckNetworks, once it was validated.
+	checkNetworks []netip.Prefix
 }
 
 // BindFlags binds the options to flags, with their defaults.
@@ -36,6 +42,7 @@ func (o *Options) BindFlags(flags *flag.FlagSet) {
 	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz; 0 switches it off")
 	flags.StringVar(&o.CacheDir, "cache-dir", "", "folder for fetched artifacts; it may be emptied at any time (default: a folder in the system's temporary folder)")
 	flags.IntVar(&o.Concurrency, "concurrency", 16, "how many promotions are worked on at a time")
+	flags.StringVar(&o.CheckNetworks, "check-networks", "", "private networks that HTTP checks may reach, as CIDR prefixes separated by commas, such as 10.20.0.0/16 (default: none)")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
@@ -49,6 +56,18 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--log-format must be json or text, not %q", o.LogFormat)
 	case o.LeaderElect && o.LeaderElectionNamespace == "":
 		return fmt.Errorf("--leader-election-namespace must be set with --leader-elect")
+	}
+	return o.parseNetworks()
+}
+
+func (o *Options) parseNetworks() error {
+	o.checkNetworks = nil
+	for _, text := range strings.FieldsFunc(o.CheckNetworks, func(r rune) bool { return r == ',' || r == ' ' }) {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("--check-networks: %q must be a network such as 10.20.0.0/16: %w", text, err)
+		}
+		o.checkNetworks = append(o.checkNetworks, prefix)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/apply"
+	"github.com/assent-dev/assent/internal/expression"
 	"github.com/assent-dev/assent/internal/plan"
 	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/internal/render"
@@ -121,6 +122,9 @@ func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objec
 	changes := plan.Changes(all)
 	planned.Plan.Changes = changes[:min(len(changes), mostChanges)]
 	planned.Plan.Diff = plan.Diff(all)
+	planned.Plan.Rules = promotion.PlanRules(seen.Environment, expression.RuleInput{
+		Plan: planned.Plan, Changes: changes, Release: seen.Release, Environment: seen.Environment, Promotion: seen.Promotion,
+	})
 	return pairs, nil
 }
 

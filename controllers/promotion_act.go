@@ -28,7 +28,10 @@ func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotio
 	case promotion.Rest, promotion.MakePlan, promotion.Prove:
 		return outcome{}, nil
 	case promotion.Wait:
+		r.runChecks(seen, next)
 		return outcome{after: next.Again}, nil
+	case promotion.Acknowledge:
+		return outcome{}, r.acknowledge(ctx, seen)
 	case promotion.Watch:
 		return outcome{after: next.Deadline}, nil
 	case promotion.Start:
@@ -57,6 +60,9 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 			return outcome{}, moved(err)
 		}
 		r.writes.wrote(p)
+	}
+	if err := r.putOverrideOnRecord(ctx, seen, next); err != nil {
+		return outcome{}, err
 	}
 	entry := entryOf(p, seen.Release, v1alpha1.AuditIntent, seen.Now)
 	entry.Reason = p.Spec.Reason
@@ -212,6 +218,9 @@ func entryOf(p *v1alpha1.Promotion, release *v1alpha1.Release, kind v1alpha1.Aud
 		Environment: p.Spec.Environment, Type: kind, Time: metav1.NewTime(now.UTC().Truncate(time.Second)),
 		Promotion:   v1alpha1.ObjectIdentity{Name: p.Name, UID: string(p.UID)},
 		RequestedBy: p.Spec.RequestedBy,
+	}
+	if p.Spec.Type == v1alpha1.PromotionTypeRollback {
+		entry.PromotionType = p.Spec.Type
 	}
 	if release != nil && release.Status.Digest != "" {
 		entry.Release = v1alpha1.AuditedRelease{

@@ -31,7 +31,7 @@ type PromotionReconciler struct {
 	Deployers *apply.Factory
 	Health    *health.Tracker
 	Ledger    *Ledger
-	Clock     clock.PassiveClock
+	Clock     clock.WithDelayedExecution
 	Events    events.EventRecorder
 
 	rollouts *rollouts
@@ -40,8 +40,10 @@ type PromotionReconciler struct {
 	working *locks
 	// starting is held from the proof to the intent, so that one promotion of an Environment at a time goes that way.
 	starting *locks
-	// woken is rung when the health of what a promotion has applied changes.
-	woken *alarm
+	// woken is rung when the health of what a promotion has applied changes, when a check has ended, and when a time has come.
+	woken  *alarm
+	timers *timers
+	checks *checks
 }
 
 // outcome is what came of an action.
@@ -68,8 +70,12 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 		if errors.Is(err, errMoved) {
 			return ctrl.Result{RequeueAfter: time.Second}, nil
 		}
-		if err != nil || !done.again {
-			return ctrl.Result{RequeueAfter: done.after}, err
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if !done.again {
+			r.timers.set(request.NamespacedName, done.after)
+			return ctrl.Result{}, nil
 		}
 	}
 }
@@ -104,6 +110,8 @@ func moved(err error) error {
 func (r *PromotionReconciler) forget(key types.NamespacedName) {
 	r.Health.Stop(key)
 	r.rollouts.drop(key)
+	r.checks.forget(key)
+	r.timers.set(key, 0)
 }
 
 // keyOf names a promotion.

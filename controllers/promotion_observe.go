@@ -7,7 +7,9 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,8 +44,8 @@ const mostFailing = 16
 func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion) (*view, promotion.Decision, error) {
 	seen := &view{}
 	if promotion.Ended(p) {
-		seen.Promotion = p
-		return seen, promotion.Rest{}, nil
+		seen.Observation = promotion.Observation{Now: r.Clock.Now(), Promotion: p}
+		return seen, promotion.Decide(seen.Observation), nil
 	}
 	if err := r.look(ctx, p, seen, r.Client); err != nil {
 		return seen, nil, err
@@ -57,7 +59,7 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		case promotion.Prove:
 			err = r.prove(ctx, seen)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,
-			promotion.Prune, promotion.Finish, promotion.Conclude, promotion.End:
+			promotion.Prune, promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
 			return seen, next, nil
 		}
 		if err != nil {
@@ -81,6 +83,9 @@ func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, s
 			return err
 		}
 	}
+	if err := r.lookAtProject(ctx, seen, reader); err != nil {
+		return err
+	}
 	if seen.Guard, err = readGuard(ctx, reader); err != nil {
 		return err
 	}
@@ -91,6 +96,55 @@ func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, s
 		return r.lookAtRollout(ctx, seen)
 	}
 	return nil
+}
+
+// lookAtProject finds what beyond its own objects keeps a promotion waiting: the Environments that come before its own, and a hold of the project.
+func (r *PromotionReconciler) lookAtProject(ctx context.Context, seen *view, reader client.Reader) error {
+	p := seen.Promotion
+	project := &metav1.PartialObjectMetadata{}
+	project.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	project, err := find(ctx, reader, project, types.NamespacedName{Name: p.Namespace})
+	if err != nil {
+		return err
+	}
+	if project != nil {
+		seen.ProjectHold = promotion.HoldReason(project)
+	}
+	if seen.Environment == nil {
+		return nil
+	}
+	if len(seen.Environment.Spec.Checks) > 0 {
+		seen.Checks = r.checks.progress(p)
+	}
+	if len(seen.Environment.Spec.After) > 0 {
+		seen.Project, err = environmentsAround(ctx, r.Client, reader, seen.Environment)
+	}
+	return err
+}
+
+// environmentsAround are the Environments of a project by name. Those that come right before this one are read with reader; what lies beyond
+// matters for finding cycles alone, and comes from the cache.
+func environmentsAround(ctx context.Context, cached, reader client.Reader, environment *v1alpha1.Environment) (map[string]*v1alpha1.Environment, error) {
+	var all v1alpha1.EnvironmentList
+	if err := cached.List(ctx, &all, readOnly, client.InNamespace(environment.Namespace)); err != nil {
+		return nil, fmt.Errorf("list the environments of project %q: %w", environment.Namespace, err)
+	}
+	project := make(map[string]*v1alpha1.Environment, len(all.Items))
+	for i := range all.Items {
+		project[all.Items[i].Name] = &all.Items[i]
+	}
+	project[environment.Name] = environment
+	for _, name := range environment.Spec.After {
+		before, err := find(ctx, reader, &v1alpha1.Environment{}, types.NamespacedName{Namespace: environment.Namespace, Name: name})
+		if err != nil {
+			return nil, err
+		}
+		delete(project, name)
+		if before != nil {
+			project[name] = before
+		}
+	}
+	return project, nil
 }
 
 // find reads an object; nil if there is none.
@@ -111,12 +165,12 @@ func find[T client.Object](ctx context.Context, reader client.Reader, object T, 
 func (r *PromotionReconciler) lookAtOthers(ctx context.Context, seen *view) error {
 	p := seen.Promotion
 	var siblings v1alpha1.PromotionList
-	if err := r.Client.List(ctx, &siblings, readOnly, client.InNamespace(p.Namespace), client.MatchingFields{indexEnvironment: p.Spec.Environment}); err != nil {
-		return fmt.Errorf("list the promotions to environment %q: %w", p.Spec.Environment, err)
+	if err := r.Client.List(ctx, &siblings, readOnly, client.InNamespace(p.Namespace), client.MatchingFields{indexStarted: p.Spec.Environment}); err != nil {
+		return fmt.Errorf("list the started promotions to environment %q: %w", p.Spec.Environment, err)
 	}
 	for i := range siblings.Items {
 		other := &siblings.Items[i]
-		if other.UID == p.UID || other.Status.StartTime.IsZero() {
+		if other.UID == p.UID {
 			continue
 		}
 		if promotion.Started(other) {
@@ -160,9 +214,14 @@ func (r *PromotionReconciler) recall(ctx context.Context, p *v1alpha1.Promotion)
 	}
 	known := &rollout{uid: p.UID}
 	for i := range records {
-		if record := &records[i]; record.Spec.Type == v1alpha1.AuditIntent {
+		switch record := &records[i]; record.Spec.Type {
+		case v1alpha1.AuditIntent:
 			known.intent = record
-		} else {
+		case v1alpha1.AuditOverridden:
+			known.overridden = true
+		case v1alpha1.AuditAcknowledged:
+			known.acknowledged = true
+		case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditCancelled:
 			known.outcome = record
 		}
 	}

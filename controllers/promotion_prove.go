@@ -43,7 +43,7 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 	if other := runningBeside(p, state, seen.Environment); other != "" {
 		seen.Running = other
 	}
-	if seen.Authority, err = r.authority(ctx, p); err != nil {
+	if err := r.lookAtAuthority(ctx, seen); err != nil {
 		return err
 	}
 	seen.Live = true
@@ -75,26 +75,45 @@ func (r *PromotionReconciler) lookForOutcome(ctx context.Context, seen *view) er
 	return nil
 }
 
-// authority asks the API server whether each approver may approve now, by the identity that the guard has stamped.
-func (r *PromotionReconciler) authority(ctx context.Context, p *v1alpha1.Promotion) (map[string]approval.Authority, error) {
-	found := make(map[string]approval.Authority, len(p.Spec.Approvals))
+// lookAtAuthority asks the API server whether each approver, and whoever has set an override, may do so now, by the identity that the guard has
+// stamped.
+func (r *PromotionReconciler) lookAtAuthority(ctx context.Context, seen *view) error {
+	p := seen.Promotion
+	seen.Authority = make(map[string]approval.Authority, len(p.Spec.Approvals))
 	for _, entry := range p.Spec.Approvals {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: entry.User, UID: entry.UID, Groups: entry.Groups,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Group: v1alpha1.GroupName, Version: v1alpha1.SchemeGroupVersion.Version, Resource: "environments",
-				Namespace: p.Namespace, Name: p.Spec.Environment, Verb: v1alpha1.VerbApprove,
-			},
-		}}
-		if err := r.Client.Create(ctx, review); err != nil {
-			return nil, fmt.Errorf("ask whether %q may approve: %w", entry.User, err)
-		}
-		found[entry.User] = approval.AuthorityLost
-		if review.Status.Allowed && !review.Status.Denied {
-			found[entry.User] = approval.AuthorityHeld
+		person := v1alpha1.Person{Username: entry.User, UID: entry.UID, Groups: entry.Groups}
+		var err error
+		if seen.Authority[entry.User], err = r.authority(ctx, p, person, v1alpha1.VerbApprove); err != nil {
+			return err
 		}
 	}
-	return found, nil
+	if len(p.Spec.Override.Gates) == 0 {
+		return nil
+	}
+	var err error
+	seen.OverrideAuthority, err = r.authority(ctx, p, p.Spec.Override.UsedBy, v1alpha1.VerbOverride)
+	return err
+}
+
+// authority of a person to use a verb on the promotion's Environment, now.
+func (r *PromotionReconciler) authority(ctx context.Context, p *v1alpha1.Promotion, person v1alpha1.Person, verb string) (approval.Authority, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: person.Username, UID: person.UID, Groups: person.Groups,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: v1alpha1.GroupName, Version: v1alpha1.SchemeGroupVersion.Version, Resource: "environments",
+			Namespace: p.Namespace, Name: p.Spec.Environment, Verb: verb,
+		},
+	}}
+	if person.Username == "" {
+		return approval.AuthorityLost, nil // the API server would refuse the question
+	}
+	if err := r.Client.Create(ctx, review); err != nil {
+		return approval.AuthorityUnproven, fmt.Errorf("ask whether %q may %s: %w", person.Username, verb, err)
+	}
+	if review.Status.Allowed && !review.Status.Denied {
+		return approval.AuthorityHeld, nil
+	}
+	return approval.AuthorityLost, nil
 }
 
 // auditHead is where an Environment's status says that its history stood.

@@ -50,7 +50,7 @@ func running(next promotion.Decision) bool {
 	case promotion.Apply, promotion.Watch, promotion.Prune:
 		return true
 	case promotion.Rest, promotion.MakePlan, promotion.Prove, promotion.Wait, promotion.Start,
-		promotion.Finish, promotion.Conclude, promotion.End:
+		promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
 		return false
 	}
 	return false

@@ -18,6 +18,8 @@ type rollout struct {
 	uid     types.UID
 	intent  *v1alpha1.AuditRecord
 	outcome *v1alpha1.AuditRecord
+	// overridden and acknowledged say that the use of an override, and that somebody has taken note of it, are on record.
+	overridden, acknowledged bool
 	// rendering of the plan; without objects until they have been rendered.
 	Rendering
 	// applied says that each of them has been applied; healthy when they are watched for health.
