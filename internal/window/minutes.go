@@ -14,6 +14,9 @@ const (
 // minutes is a set of minutes of one day, 0 to 1439, a bit for each.
 type minutes [(minutesOfDay + 63) / 64]uint64
 
+// lastWord is the last word of a set of all minutes.
+const lastWord = 1<<(minutesOfDay%64) - 1
+
 // minutesOf are those that both the minute of the hour and the hour match.
 func minutesOf(minute, hour uint64) minutes {
 	var set minutes
@@ -41,7 +44,14 @@ func (m *minutes) addRange(from, to int) {
 	}
 }
 
-func (m *minutes) addAll() { m.addRange(0, minutesOfDay) }
+func (m *minutes) addAll() {
+	for i := range m {
+		m[i] = ^uint64(0)
+	}
+	m[len(m)-1] = lastWord
+}
+
+func (m *minutes) isEmpty() bool { return *m == minutes{} }
 
 func (m *minutes) add(other *minutes) {
 	for i := range m {
@@ -103,16 +113,14 @@ func (m *minutes) shifted(by int) minutes {
 	if by <= -minutesOfDay || by >= minutesOfDay {
 		return result
 	}
-	words, rest := by>>6, by&63 // towards negative infinity
-	for i := range result {
-		if from := i - words; from >= 0 && from < len(m) {
-			result[i] = m[from] << rest
-		}
-		if from := i - words - 1; rest > 0 && from >= 0 && from < len(m) {
-			result[i] |= m[from] >> (64 - rest)
-		}
+	words, rest := by>>6, uint(by&63) // towards negative infinity
+	for i := max(words, 0); i < min(len(m)+words, len(m)); i++ {
+		result[i] = m[i-words] << rest
 	}
-	result[len(result)-1] &= 1<<(minutesOfDay%64) - 1
+	for i := max(words+1, 0); i < min(len(m)+words+1, len(m)); i++ {
+		result[i] |= m[i-words-1] >> (64 - rest) // nothing if rest is 0
+	}
+	result[len(result)-1] &= lastWord
 	return result
 }
 

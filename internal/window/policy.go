@@ -48,8 +48,9 @@ type Verdict struct {
 	// Closes is when no rollout may start any more. It is zero if it is closed, and if that is never, or not in the next eight years.
 	Closes time.Time
 
-	freezeEnds time.Time      // zero if never
-	zone       *time.Location // that the sentence says its times in
+	freezeEnds time.Time // zero if never
+	// In which the sentence says the times: that of the freeze for its end, that of the window that opens or closes for the others.
+	freezeZone, zone *time.Location
 }
 
 // At judges a time, to the second.
@@ -59,32 +60,34 @@ func (p *Policy) At(t time.Time) Verdict {
 	}
 	s, now := p.search(), t.Unix()
 	if _, open := s.nextWithin(span{now, now + 1}, true); open {
-		verdict := Verdict{Open: true, zone: s.zoneOfAllow(now)}
+		verdict := Verdict{Open: true, zone: s.zoneOf(p.allow, now)}
 		if closes, found := s.next(now, false); found {
 			verdict.Closes = time.Unix(closes, 0).UTC()
+			if len(p.allow) == 0 {
+				verdict.zone = s.zoneOf(p.freeze, closes)
+			}
 		}
 		return verdict
 	}
 	verdict := Verdict{zone: time.UTC}
-	freeze, ends := s.lastFreeze(now)
-	if freeze != nil {
-		verdict.Freeze, verdict.freezeEnds, verdict.zone = freeze.source.DeepCopy(), ends, p.locations[freeze.zone]
+	if freeze, ends := s.lastFreeze(now); freeze != nil {
+		verdict.Freeze, verdict.freezeEnds, verdict.freezeZone = freeze.source.DeepCopy(), ends, p.locations[freeze.zone]
+		verdict.zone = verdict.freezeZone
 	}
 	if opens, found := s.next(now, true); found {
 		verdict.Opens = time.Unix(opens, 0).UTC()
-		if freeze == nil {
-			verdict.zone = s.zoneOfAllow(opens)
+		if len(p.allow) > 0 {
+			verdict.zone = s.zoneOf(p.allow, opens)
 		}
 	}
 	return verdict
 }
 
-// zoneOfAllow is the time zone of the first allow window that is open at an instant.
-func (s *search) zoneOfAllow(instant int64) *time.Location {
-	for i := range s.policy.allow {
-		allow := &s.policy.allow[i]
-		if _, active := allow.active(s.clock(allow), instant); active {
-			return s.policy.locations[allow.zone]
+// zoneOf is the time zone of the first of some windows that is active at an instant.
+func (s *search) zoneOf(windows []window, instant int64) *time.Location {
+	for i := range windows {
+		if _, active := windows[i].active(s.clock(&windows[i]), instant); active {
+			return s.policy.locations[windows[i].zone]
 		}
 	}
 	return time.UTC
@@ -97,41 +100,38 @@ func (v Verdict) Message() string {
 	case v.Open && v.Closes.IsZero():
 		return "the windows are open"
 	case v.Open:
-		return "the windows are open until " + v.show(v.Closes)
+		return "the windows are open until " + show(v.Closes, v.zone)
 	case v.Freeze != nil:
 		return v.freezeMessage()
 	case v.Opens.IsZero():
 		return "outside the allow windows, and none opens in the next eight years; change `spec.windows`"
 	default:
-		return "outside the allow windows; the next opens " + v.show(v.Opens)
+		return "outside the allow windows; the next opens " + show(v.Opens, v.zone)
 	}
 }
 
 func (v Verdict) freezeMessage() string {
-	message := "a freeze lasts for the next eight years"
-	if !v.freezeEnds.IsZero() {
-		message = "a freeze lasts until " + v.show(v.freezeEnds)
-	}
+	reason := ""
 	if v.Freeze.Reason != "" {
-		message += ": " + v.Freeze.Reason
+		reason = ": " + v.Freeze.Reason
 	}
 	switch {
 	case v.Opens.IsZero():
-		message += "; no opening follows in the next eight years; change `spec.windows`"
-	case !v.Opens.Equal(v.freezeEnds):
-		message += "; the next opening is " + v.show(v.Opens)
+		return "a freeze lasts" + reason + "; no opening follows in the next eight years; change `spec.windows`"
+	case v.freezeEnds.IsZero() || v.Opens.Equal(v.freezeEnds):
+		return "a freeze lasts until " + show(v.Opens, v.freezeZone) + reason
+	default:
+		return "a freeze lasts until " + show(v.freezeEnds, v.freezeZone) + reason + "; the next opening is " + show(v.Opens, v.zone)
 	}
-	return message
 }
 
 // show writes a time to the minute, or to the second if it is not at the beginning of one.
-func (v Verdict) show(t time.Time) string {
+func show(t time.Time, zone *time.Location) string {
 	layout := "Monday 2006-01-02 15:04 MST"
 	if t.Second() != 0 {
 		layout = "Monday 2006-01-02 15:04:05 MST"
 	}
-	zone := v.zone
-	if zone == nil {
+	if zone == nil { // in a Verdict that was not made by At
 		zone = time.UTC
 	}
 	return t.In(zone).Format(layout)

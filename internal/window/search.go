@@ -59,26 +59,43 @@ func (s *search) afterFixedFreezes(from int64) int64 {
 
 // candidates are the minutes of a day that may have an instant at which the windows are open, or closed. All others surely have none.
 func (s *search) candidates(midnight int64, open bool) minutes {
-	var allowed, frozen coverage
-	for i := range s.policy.allow {
-		s.policy.allow[i].cover(s.clock(&s.policy.allow[i]), midnight, &allowed)
+	allowed := s.allowed(midnight)
+	if open {
+		return s.touchedAndNotFrozen(midnight, allowed.touched)
 	}
-	if len(s.policy.allow) == 0 {
-		allowed.addAll()
-	}
+	var found minutes
+	found.addAll()
+	found.remove(&allowed.whole)
+	var frozen coverage
 	for i := range s.policy.freeze {
 		s.policy.freeze[i].cover(s.clock(&s.policy.freeze[i]), midnight, &frozen)
 	}
-	var found minutes
-	if open {
-		found = allowed.touched
-		found.remove(&frozen.whole)
-		return found
-	}
-	found.addAll()
-	found.remove(&allowed.whole)
 	found.add(&frozen.touched)
 	return found
+}
+
+func (s *search) allowed(midnight int64) coverage {
+	var allowed coverage
+	if len(s.policy.allow) == 0 {
+		allowed.addAll()
+	}
+	for i := range s.policy.allow {
+		s.policy.allow[i].cover(s.clock(&s.policy.allow[i]), midnight, &allowed)
+	}
+	return allowed
+}
+
+// touchedAndNotFrozen looks at no more freezes than are needed to find out that nothing is left.
+func (s *search) touchedAndNotFrozen(midnight int64, left minutes) minutes {
+	for i := range s.policy.freeze {
+		if left.isEmpty() {
+			break
+		}
+		var frozen coverage
+		s.policy.freeze[i].cover(s.clock(&s.policy.freeze[i]), midnight, &frozen)
+		left.remove(&frozen.whole)
+	}
+	return left
 }
 
 // nextWithin is the first instant of a minute, or of a part of it, at which the windows are open, or closed.

@@ -129,7 +129,9 @@ func (w *window) coverSeason(c *clock, midnight int64, part span, offset int64, 
 			continue
 		}
 		begins := w.schedule.minutes
-		begins.keepRange(minutesUntil(from-day*secondsOfDay), minutesUntil(to-day*secondsOfDay))
+		if first, last := minutesUntil(from-day*secondsOfDay), minutesUntil(to-day*secondsOfDay); first > 0 || last < minutesOfDay {
+			begins.keepRange(first, last)
+		}
 		begins = begins.shifted(int(shift / secondsOfMinute))
 		whole := begins.lasting(w.duration / secondsOfMinute)
 		covered.whole.add(&whole)
