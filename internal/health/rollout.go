@@ -93,6 +93,8 @@ func (r *rollout) report() Report {
 			continue
 		case failed:
 			report.Failed = true
+		case unseen:
+			report.Unseen = true
 		case waiting:
 		}
 		report.Failing = append(report.Failing, v1alpha1.FailingObject{ObjectReference: object.Ref, Message: bounded(object.health.message)})
@@ -116,9 +118,9 @@ func (o *trackedObject) judge() objectHealth {
 		return o.judgeMissing()
 	}
 	switch {
-	case live.GetUID() != o.UID && o.observed:
+	case o.another(live) && o.observed:
 		return objectHealth{waiting, "was replaced by somebody else after it was applied: promote again to apply it once more"}
-	case live.GetUID() != o.UID, live.GetGeneration() < o.Generation:
+	case o.another(live), live.GetGeneration() < o.Generation:
 		return objectHealth{waiting, "waiting to see the object as it was applied"}
 	}
 	now := o.describe(live)
@@ -134,12 +136,21 @@ func (o *trackedObject) judge() objectHealth {
 	return now
 }
 
+// another says whether an object has taken the place of the one that was applied.
+func (o *trackedObject) another(live *unstructured.Unstructured) bool {
+	return o.UID != "" && live.GetUID() != o.UID
+}
+
 func (o *trackedObject) judgeMissing() objectHealth {
 	if err := o.watch.failure(); err != nil {
 		return objectHealth{waiting, o.watch.explain(o.Kind, err)}
 	}
-	if o.observed {
+	listed := o.watch.informer.HasSynced()
+	if o.observed || (listed && o.UID == "") {
 		return objectHealth{waiting, "was deleted by somebody else after it was applied: promote again to apply it once more"}
+	}
+	if !listed {
+		return objectHealth{unseen, "waiting to see the object as it was applied"}
 	}
 	return objectHealth{waiting, "waiting to see the object as it was applied"}
 }

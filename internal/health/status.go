@@ -28,6 +28,8 @@ const (
 	waiting healthStatus = "Waiting"
 	// failed objects do not become healthy by waiting.
 	failed healthStatus = "Failed"
+	// unseen objects have not been looked at yet.
+	unseen healthStatus = "Unseen"
 )
 
 // watching says with whose rights a kind is watched.

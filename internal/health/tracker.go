@@ -23,7 +23,8 @@ type Expected struct {
 	// Ref names the object, Kind with the version that it was applied in.
 	Ref  v1alpha1.ObjectReference
 	Kind schema.GroupVersionKind
-	// UID and Generation are what the API server returned when it was applied: an older observation does not count.
+	// UID and Generation are what the API server returned when it was applied: an older observation does not count. Without a UID, any object of that
+	// name counts, as it is: that is for what was applied long ago, and may have been changed or made anew since.
 	UID        types.UID
 	Generation int64
 }
@@ -36,6 +37,8 @@ type Report struct {
 	Failing []v1alpha1.FailingObject
 	// Failed says that at least one of them has given up: it will not become healthy by waiting.
 	Failed bool
+	// Unseen says that nobody has looked at some of the failing ones yet: whether they are there is not known.
+	Unseen bool
 }
 
 // Tracker watches the objects of the rollouts in progress, and nothing else. It is safe for concurrent use.

@@ -103,6 +103,14 @@ func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatc
 		AddFunc: seen, UpdateFunc: func(_, object any) { seen(object) }, DeleteFunc: seen,
 	})
 	go informer.RunWithContext(ctx)
+	go func() {
+		// What is not in the list brings no event of its own.
+		select {
+		case <-informer.HasSyncedChecker().Done():
+			t.changed(shared)
+		case <-ctx.Done():
+		}
+	}()
 	return shared
 }
 
