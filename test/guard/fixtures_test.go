@@ -30,6 +30,7 @@ var (
 func groupsOf(user string) []string {
 	groups := map[string][]string{
 		cluster.Alice: {"shop-owners"}, cluster.Carol: {"shop-owners"}, cluster.Bob: {"developers"}, cluster.Dave: {"security"}, erin: {"approvers"},
+		frank: {"incident-leads"},
 	}[user]
 	return append(groups, "system:authenticated")
 }
@@ -104,15 +105,6 @@ func (w *world) invalid(ctx context.Context) *v1alpha1.Promotion {
 			Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, LastTransitionTime: metav1.NewTime(time.Now()),
 		}}
 	})
-	return promotion
-}
-
-// overridden has an override that dave has set.
-func (w *world) overridden(ctx context.Context) *v1alpha1.Promotion {
-	GinkgoHelper()
-	promotion := w.planned(ctx)
-	promotion.Spec.Override = v1alpha1.PromotionOverride{Gates: []v1alpha1.OverridableGate{"Approval"}, Reason: "production is down"}
-	Expect(w.as(cluster.Dave).Update(ctx, promotion)).To(Succeed())
 	return promotion
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,9 +29,7 @@ const (
 )
 
 func attacks() []attack {
-	all := append([]attack{}, requests...)
-	all = append(all, decisions...)
-	return append(all, objects...)
+	return slices.Concat(requests, decisions, overrides, acknowledgements, objects, holds)
 }
 
 func deniedBy(rule string) OmegaMatcher {
@@ -70,7 +69,7 @@ var _ = Describe("the whole installation", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx context.Context) {
 		Expect(scene.cluster.Install(ctx)).To(Succeed())
 		// The validation that was taken out last may still be out for a moment.
-		last := objects[len(objects)-1]
+		last := holds[len(holds)-1]
 		Eventually(func() error { return last.try(ctx, scene, last.ways[0]) }).WithTimeout(patience).Should(deniedBy(last.rule))
 	})
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/test/cluster"
 )
 
@@ -34,6 +35,34 @@ func newEnvironment(_ context.Context, w *world) client.Object {
 
 func newEnvironmentElsewhere(_ context.Context, w *world) client.Object {
 	return cluster.NewEnvironment(w.project.Name, unique("environment"), w.elsewhere)
+}
+
+// checked is an Environment that runs a Job and asks a server, and promotes by itself.
+func checked(ctx context.Context, w *world) client.Object {
+	environment := w.environment(ctx)
+	environment.Spec.Checks = []v1alpha1.Check{
+		{Name: "smoke", Job: v1alpha1.JobCheck{Template: "spec: {}"}},
+		{Name: "ticket", HTTP: v1alpha1.HTTPCheck{URL: "https://tickets.example.com"}},
+	}
+	environment.Spec.AutoPromotion.Versions = ">=1.0.0"
+	Expect(w.as(cluster.Admin).Update(ctx, environment)).To(Succeed())
+	return environment
+}
+
+// newEnvironmentToBeNamed gets its name from the API server.
+func newEnvironmentToBeNamed(_ context.Context, w *world) client.Object {
+	environment := cluster.NewEnvironment(w.project.Name, "", w.target)
+	environment.GenerateName = production + "-"
+	return environment
+}
+
+// jobOf gives a check a Job, and leaves no other check.
+func jobOf(check, template string) func(*unstructured.Unstructured) {
+	return set([]any{map[string]any{"name": check, "job": map[string]any{"template": template}}}, "spec", "checks")
+}
+
+func promotes(versions string) func(*unstructured.Unstructured) {
+	return set(map[string]any{"versions": versions}, "spec", "autoPromotion")
 }
 
 // ready is a status that each of our kinds could have.
@@ -66,6 +95,17 @@ var objects = []attack{
 	{"G11", "a user moves an Environment to another namespace", cluster.Dave, anEnvironment, set("kube-system", "spec", "target", "namespace"), changes, false},
 	{"G11", "a user who may not impersonate the deployer moves an Environment", cluster.Mallory, anEnvironment,
 		set("kube-system", "spec", "target", "namespace"), changes, false},
+
+	{"G11", "a user who may not impersonate the checker sets an Environment up with a Job", cluster.Dave, newEnvironment, jobOf("smoke", "spec: {}"), creations, false},
+	{"G11", "a user gives an Environment a check with a Job", cluster.Mallory, anEnvironment, jobOf("smoke", "spec: {}"), changes, false},
+	{"G11", "a user changes the Job of a check", cluster.Mallory, checked, jobOf("smoke", "spec: {suspend: false}"), changes, false},
+	{"G11", "a user turns a question to a server into a Job", cluster.Mallory, checked, jobOf("ticket", "spec: {suspend: false}"), changes, false},
+	{"G11", "a user gives a Job another name, under which it runs again", cluster.Mallory, checked, jobOf("smoke-2", "spec: {}"), changes, false},
+	{"G11", "a user sets an Environment up that promotes by itself", cluster.Dave, newEnvironment, promotes(">=1.0.0"), creations, false},
+	{"G11", "a user sets an Environment up that promotes by itself, with a name to come", cluster.Dave, newEnvironmentToBeNamed,
+		promotes(">=1.0.0"), creations[:1], false},
+	{"G11", "a user lets an Environment promote by itself", cluster.Mallory, anEnvironment, promotes(">=1.0.0"), changes, false},
+	{"G11", "a user changes what is promoted by itself", cluster.Mallory, checked, promotes(">=0.0.0"), changes, false},
 
 	{"G12", "a user creates an audit record", cluster.Mallory, newRecord, nil, creations, false},
 	{"G12", "the administrator creates an audit record", cluster.Admin, newRecord, nil, creations, false},

@@ -5,10 +5,13 @@ package guard_test
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -59,6 +62,77 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Expect(scene.as(cluster.Mallory).Update(ctx, environment)).To(Succeed())
 	})
 
+	It("everybody who may update an Environment leaves checks and automatic promotion out, and changes the rest of a check", func(ctx context.Context) {
+		environment := scene.environment(ctx)
+		Expect(scene.as(cluster.Admin).Get(ctx, client.ObjectKeyFromObject(checked(ctx, scene)), environment)).To(Succeed())
+		environment.Spec.Checks[0].TimeoutSeconds = 5
+		environment.Spec.Checks[1].HTTP.When = "status == 204"
+		slices.Reverse(environment.Spec.Checks)
+		Expect(scene.as(cluster.Mallory).Update(ctx, environment)).To(Succeed())
+		environment.Spec.Checks = environment.Spec.Checks[:1]
+		environment.Spec.AutoPromotion = v1alpha1.AutoPromotion{}
+		Expect(scene.as(cluster.Mallory).Update(ctx, environment)).To(Succeed())
+	})
+
+	It("whoever may impersonate the checker sets Jobs, and whoever may promote there sets automatic promotion", func(ctx context.Context) {
+		environment := scene.environment(ctx)
+		Expect(scene.project.Allow(ctx, cluster.Carol, rbacv1.PolicyRule{
+			APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{v1alpha1.CheckerServiceAccount}, Verbs: []string{"impersonate"},
+		})).To(Succeed())
+		environment.Spec.Checks = []v1alpha1.Check{{Name: "smoke", Job: v1alpha1.JobCheck{Template: "spec: {}"}}}
+		Eventually(func() error { return scene.as(cluster.Carol).Update(ctx, environment) }).WithTimeout(patience).Should(Succeed())
+		environment.Spec.AutoPromotion.Versions = ">=1.0.0"
+		Expect(scene.as(cluster.Bob).Update(ctx, environment)).To(Succeed())
+	})
+
+	It("a Promotion is created with an override of another gate than Approval, which is changed before the start and taken away again", func(ctx context.Context) {
+		promotion := scene.request(cluster.Dave, production)
+		promotion.Spec.Override = overrideBy(cluster.Dave, "")
+		promotion.Spec.Override.Gates = []v1alpha1.OverridableGate{"Window"}
+		Expect(scene.as(cluster.Dave).Create(ctx, promotion)).To(Succeed())
+		promotion.Spec.Override.Reason = "production is still down"
+		Expect(scene.as(cluster.Dave).Update(ctx, promotion)).To(Succeed())
+		promotion.Spec.Override = v1alpha1.PromotionOverride{}
+		Expect(scene.as(frank).Update(ctx, promotion)).To(Succeed())
+		Expect(promotion.Spec.Override.Gates).To(BeEmpty())
+	})
+
+	It("an override that names the plan before this one stands, and hinders no other write", func(ctx context.Context) {
+		promotion := scene.overridden(ctx)
+		scene.plan(ctx, promotion, planB)
+		promotion.Spec.Cancel.Reason = "not today"
+		Expect(scene.as(cluster.Bob).Update(ctx, promotion)).To(Succeed())
+		Expect(promotion.Spec.Override).To(Equal(overrideBy(cluster.Dave, planA)))
+	})
+
+	It("a used override is deleted once somebody else has acknowledged it", func(ctx context.Context) {
+		Expect(scene.as(cluster.Bob).Delete(ctx, scene.acknowledged(ctx))).To(Succeed())
+	})
+
+	It("a used override is deleted once the operator has recorded that it is acknowledged", func(ctx context.Context) {
+		promotion := scene.used(ctx)
+		for _, state := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionUnknown, metav1.ConditionFalse} {
+			scene.status(ctx, promotion, func(status *v1alpha1.PromotionStatus) {
+				status.Conditions = []metav1.Condition{{
+					Type: v1alpha1.ConditionOverridden, Status: state, Reason: v1alpha1.ReasonAcknowledged, LastTransitionTime: metav1.NewTime(time.Now()),
+				}}
+			})
+			if state != metav1.ConditionFalse {
+				Expect(scene.as(cluster.Bob).Delete(ctx, promotion.DeepCopy())).To(deniedBy("G9"))
+			}
+		}
+		Expect(scene.as(cluster.Bob).Delete(ctx, promotion)).To(Succeed())
+	})
+
+	It("an override that nothing has started through is deleted with its Promotion", func(ctx context.Context) {
+		Expect(scene.as(cluster.Bob).Delete(ctx, scene.overridden(ctx))).To(Succeed())
+	})
+
+	It("Kubernetes' own controllers delete a used override", func(ctx context.Context) {
+		Expect(scene.as(namespaceController).Delete(ctx, scene.used(ctx))).To(Succeed())
+		Expect(scene.as(collector).Delete(ctx, scene.used(ctx))).To(Succeed())
+	})
+
 	It("a Promotion and what it owns are deleted in the foreground", func(ctx context.Context) {
 		promotion := scene.planned(ctx)
 		owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: unique("owned"), Namespace: scene.project.Name, OwnerReferences: []metav1.OwnerReference{{
@@ -72,16 +146,18 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		}
 	})
 
-	It("a project without history is deleted with its namespace", func(ctx context.Context) {
+	It("a project without history is deleted with its namespace, whatever is on hold, blocked or not acknowledged in it", func(ctx context.Context) {
 		project, err := scene.cluster.Project(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		for _, object := range []client.Object{
-			cluster.NewRelease(project.Name, "release", "1.0.0", "{}"),
-			cluster.NewEnvironment(project.Name, production, scene.target),
-			cluster.NewPromotion(project.Name, "promotion", "release", production),
-		} {
+		release := cluster.NewRelease(project.Name, "release", "1.0.0", "{}")
+		release.Spec.Blocked.Reason = "loses orders"
+		environment := cluster.NewEnvironment(project.Name, production, scene.target)
+		environment.Spec.Hold.Reason = "incident 4711"
+		promotion := cluster.NewPromotion(project.Name, "promotion", "release", production)
+		for _, object := range []client.Object{release, environment, promotion} {
 			Expect(scene.as(cluster.Admin).Create(ctx, object)).To(Succeed())
 		}
+		scene.status(ctx, promotion, func(status *v1alpha1.PromotionStatus) { status.Overridden = []v1alpha1.OverridableGate{"Window"} })
 		namespace := scene.deleteNamespace(ctx, project.Name)
 		Eventually(scene.gone).WithArguments(ctx, namespace).WithTimeout(2 * patience).Should(BeTrue())
 	})

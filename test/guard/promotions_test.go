@@ -58,14 +58,13 @@ func newRequest(user, environment string) func(context.Context, *world) client.O
 	}
 }
 
-func requested(ctx context.Context, w *world) client.Object  { return w.requested(ctx) }
-func planned(ctx context.Context, w *world) client.Object    { return w.planned(ctx) }
-func approved(ctx context.Context, w *world) client.Object   { return w.approved(ctx) }
-func replanned(ctx context.Context, w *world) client.Object  { return w.replanned(ctx) }
-func started(ctx context.Context, w *world) client.Object    { return w.started(ctx) }
-func ended(ctx context.Context, w *world) client.Object      { return w.ended(ctx) }
-func invalid(ctx context.Context, w *world) client.Object    { return w.invalid(ctx) }
-func overridden(ctx context.Context, w *world) client.Object { return w.overridden(ctx) }
+func requested(ctx context.Context, w *world) client.Object { return w.requested(ctx) }
+func planned(ctx context.Context, w *world) client.Object   { return w.planned(ctx) }
+func approved(ctx context.Context, w *world) client.Object  { return w.approved(ctx) }
+func replanned(ctx context.Context, w *world) client.Object { return w.replanned(ctx) }
+func started(ctx context.Context, w *world) client.Object   { return w.started(ctx) }
+func ended(ctx context.Context, w *world) client.Object     { return w.ended(ctx) }
+func invalid(ctx context.Context, w *world) client.Object   { return w.invalid(ctx) }
 
 func approvedByErin(ctx context.Context, w *world) client.Object {
 	promotion := w.planned(ctx)
@@ -97,11 +96,7 @@ func entries(entries ...map[string]any) func(*unstructured.Unstructured) {
 
 // entry is a user's approval with everything spelled out, changed by more.
 func entry(user string, plan v1alpha1.Digest, more ...func(map[string]any)) map[string]any {
-	groups := []any{}
-	for _, group := range groupsOf(user) {
-		groups = append(groups, group)
-	}
-	content := map[string]any{"user": user, "decision": "Approved", "planDigest": string(plan), "groups": groups}
+	content := map[string]any{"user": user, "decision": "Approved", "planDigest": string(plan), "groups": groupsAsAny(user)}
 	for _, change := range more {
 		change(content)
 	}
@@ -110,10 +105,6 @@ func entry(user string, plan v1alpha1.Digest, more ...func(map[string]any)) map[
 
 func with(field string, value any) func(map[string]any) {
 	return func(content map[string]any) { content[field] = value }
-}
-
-func override(reason string) func(*unstructured.Unstructured) {
-	return set(map[string]any{"gates": []any{"Approval"}, "reason": reason}, "spec", "override")
 }
 
 var requests = []attack{
@@ -174,10 +165,4 @@ var decisions = []attack{
 	{"G8", "an approver approves after the start", cluster.Carol, started, entries(entry(cluster.Alice, planA), entry(cluster.Carol, planA)), changes, false},
 	{"G8", "an approver withdraws after the end", cluster.Alice, ended, entries(), changes, false},
 	{"G8", "an approver approves an invalid Promotion", cluster.Carol, invalid, entries(entry(cluster.Alice, planA), entry(cluster.Carol, planA)), changes, false},
-
-	{"G9", "a Promotion is created with an override by a user without the verb", cluster.Bob, newRequest(cluster.Bob, production), override("now"), creations, false},
-	{"G9", "a user without the verb overrides", cluster.Alice, planned, override("now"), changes, false},
-	{"G9", "a user without the verb changes an override", cluster.Bob, overridden, override("another reason"), changes, false},
-	{"G9", "a user without the verb takes an override away", cluster.Bob, overridden, unset("spec", "override"), changes, false},
-	{"G9", "a user with the verb gives no reason", cluster.Dave, planned, override("  "), changes, false},
 }

@@ -58,6 +58,8 @@ var _ = Describe("the roles of people", Ordered, func() {
 		{"delete", "promotions", []string{"assent-promoter", "assent-admin"}},
 		{"promote", "environments", []string{"assent-promoter", "assent-admin"}},
 		{"rollback", "environments", []string{"assent-promoter", "assent-admin"}},
+		{"resume", "environments", []string{"assent-admin"}},
+		{"unblock", "releases", []string{"assent-admin"}},
 		{"approve", "environments", []string{"assent-approver"}},
 		{"override", "environments", []string{"assent-override"}},
 		{"archive", "auditrecords", []string{"assent-archiver"}},
@@ -84,6 +86,15 @@ var _ = Describe("the roles of people", Ordered, func() {
 			Expect(holders).To(HaveExactElements(right.holders))
 		})
 	}
+
+	It("let the checker's account work on Jobs, and on nothing else", func(ctx context.Context) {
+		Expect(project.Bind(ctx, "assent-checker", "bound-to-assent-checker")).To(Succeed())
+		checker := scene.impersonating("bound-to-assent-checker")
+		everybody := scene.rights(ctx, checker, "default")
+		Eventually(func() []string {
+			return slices.DeleteFunc(scene.rights(ctx, checker, project.Name), func(right string) bool { return slices.Contains(everybody, right) })
+		}).WithTimeout(patience).Should(HaveExactElements("create jobs.batch", "delete jobs.batch", "get jobs.batch", "list jobs.batch", "watch jobs.batch"))
+	})
 
 	It("write status to nobody", func(ctx context.Context) {
 		shipped := &rbacv1.ClusterRoleList{}

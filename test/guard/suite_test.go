@@ -36,10 +36,13 @@ const (
 	namespaceController = "the namespace controller"
 	collector           = "the garbage collector"
 	archiver            = "an archiver"
+	projectOwner        = "an owner of the project"
 	// erin may approve as a member of the group approvers.
 	erin = "erin"
 	// erinExpelled is erin after she has left that group.
 	erinExpelled = "erin, expelled"
+	// frank may override and acknowledge, as dave may.
+	frank = "frank"
 )
 
 const (
@@ -92,6 +95,8 @@ func (w *world) enter(ctx context.Context) {
 		namespaceController: {UserName: "system:serviceaccount:kube-system:namespace-controller"},
 		collector:           {UserName: "system:serviceaccount:kube-system:generic-garbage-collector"},
 		archiver:            {UserName: archiver},
+		projectOwner:        {UserName: projectOwner},
+		frank:               {UserName: frank, Groups: []string{"incident-leads"}},
 		erin:                {UserName: erin, Groups: []string{"approvers"}},
 		erinExpelled:        {UserName: erin},
 	} {
@@ -118,19 +123,26 @@ func (w *world) empower(ctx context.Context) {
 		},
 		Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"},
 	}
-	verb := func(verb, environment string) rbacv1.PolicyRule {
-		return rbacv1.PolicyRule{
-			APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"environments"},
-			ResourceNames: []string{environment}, Verbs: []string{verb},
-		}
+	namespaces := rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "namespaces/finalize"}, Verbs: []string{"get", "update", "patch"},
 	}
-	for _, user := range []string{cluster.Mallory, cluster.Bob, cluster.Alice, cluster.Carol, erin} {
-		Expect(w.project.Allow(ctx, user, everything)).To(Succeed())
+	for _, user := range []string{cluster.Mallory, cluster.Bob, cluster.Alice, cluster.Carol, erin, frank, projectOwner} {
+		Expect(w.project.Allow(ctx, user, everything, namespaces)).To(Succeed())
 	}
 	// Its own role lets the operator write no spec; that the guard does not either is shown by giving it the right.
 	Expect(w.project.Allow(ctx, v1alpha1.ControllerUsername, everything)).To(Succeed())
-	Expect(w.project.Allow(ctx, cluster.Dave, everything, verb("promote", production), verb("approve", staging))).To(Succeed())
-	Expect(w.project.Bind(ctx, "assent-override", cluster.Dave)).To(Succeed())
+	Expect(w.project.Allow(ctx, cluster.Dave, everything, namespaces,
+		verb(v1alpha1.VerbPromote, production), verb(v1alpha1.VerbApprove, staging), verb(v1alpha1.VerbResume, production))).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-override", cluster.Dave, frank)).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-admin", projectOwner)).To(Succeed())
 	Expect(w.project.Bind(ctx, "assent-archiver", archiver)).To(Succeed())
 	Expect(w.project.BindGroup(ctx, "assent-approver", "approvers")).To(Succeed())
+}
+
+// verb is a right to one Environment.
+func verb(verb, environment string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"environments"},
+		ResourceNames: []string{environment}, Verbs: []string{verb},
+	}
 }

@@ -90,11 +90,18 @@ var (
 		return nil, c.DeleteAllOf(ctx, before, client.InNamespace(before.GetNamespace()))
 	}}
 
+	finalize = way{"update of /finalize", func(ctx context.Context, c client.Client, _, after *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		return after, c.SubResource("finalize").Update(ctx, after)
+	}}
+
 	creations = []way{create, plainApply}
 	changes   = []way{update, jsonPatch, mergePatch, takeover}
 	patches   = []way{jsonPatch, mergePatch, plainApply}
 	statuses  = []way{updateStatus, jsonPatchStatus, mergePatchStatus, applyStatus}
 	deletions = []way{remove, removeAll}
+	// Annotations of a namespace can be written through its subresources too. There, nobody takes the ownership of one to take it away.
+	namespaceChanges = slices.Concat(changes, statuses[:3], []way{finalize})
+	namespaceTexts   = slices.Concat(changes, statuses, []way{finalize})
 )
 
 func apply(ctx context.Context, c client.Client, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
