@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
 
@@ -24,20 +26,42 @@ type Problem struct {
 }
 
 // Problems of a policy: the rules that nobody could ever fill, by what the policy alone says, in the order of the rules. Who is
-// in a group and who holds the verb `approve` is not asked. Rules with a `when` are taken as applying, all at once. Not found are
-// rules that one person may fill several of and that name more than sixteen different people all the same.
+// in a group and who holds the verb `approve` is not asked. Of the rules with a `when`, one at a time is taken as applying: two of
+// them may never do so together. Not found are rules that one person may fill several of and that name more than sixteen different
+// people all the same.
 func Problems(policy v1alpha1.ApprovalPolicy) []Problem {
 	problems := absurdNumbers(policy)
 	if len(problems) > 0 {
 		return problems // what follows calculates with them
 	}
+	const none = -1
+	problems = append(problems, problemsWith(policy, none)...)
+	for i, rule := range Rules(policy) {
+		if rule.When == "" {
+			continue
+		}
+		for _, problem := range problemsWith(policy, i) {
+			if !slices.Contains(problems, problem) {
+				problems = append(problems, problem)
+			}
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Field, b.Field) })
+	return problems
+}
+
+// problemsWith are those of the rules that always apply and of one rule with a `when`.
+func problemsWith(policy v1alpha1.ApprovalPolicy, conditional int) (problems []Problem) {
 	rules := Rules(policy)
+	var total int32
+	for i := range rules {
+		if rules[i].When != "" && i != conditional {
+			rules[i].Required = ptr.To[int32](0) // as good as absent, and the others keep their numbers
+		}
+		total += *rules[i].Required
+	}
 	for _, short := range shortages(rules, policy, "") {
 		problems = append(problems, Problem{Field: ruleField(short.rules[0]), Message: short.problem(rules, policy)})
-	}
-	var total int32
-	for _, rule := range rules {
-		total += *rule.Required
 	}
 	if policy.OneRulePerPerson != v1alpha1.OneRulePerPersonNotRequired && total > mostApprovals {
 		problems = append(problems, Problem{Field: "spec.approval.rules", Message: fmt.Sprintf(

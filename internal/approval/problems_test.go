@@ -61,6 +61,7 @@ func TestRulesThatNobodyCanFillAreFound(t *testing.T) {
 			"rule \"leads\" needs 1 approval, and nobody can give one: name more users, or a group, or lower `required`"}}},
 		{"many users, and not enough", rules(users("leads", 6, crowd(5)...)), []Problem{{"spec.approval.rules[0]",
 			"rule \"leads\" needs 6 approvals, and only users \"user-00\" and \"user-01\" and \"user-02\" and 2 more can give one: name more users, or a group, or lower `required`"}}},
+		{"two rules of one person that apply only sometimes, perhaps never together", rules(onlyWhen(users("lead", 1, "alice")), onlyWhen(users("owner", 1, "alice"))), nil},
 		{"a rule that applies only sometimes", rules(onlyWhen(users("leads", 2, "alice"))), []Problem{{"spec.approval.rules[0]",
 			"rule \"leads\" needs 2 approvals, and only user \"alice\" can give one: name more users, or a group, or lower `required`"}}},
 		{"two rules, each of its own", rules(users("a", 2, "alice"), users("b", 2, "alice", "bob"), users("c", 2, "carol")), []Problem{
@@ -124,6 +125,13 @@ func TestRulesThatNobodyCanFillAreFound(t *testing.T) {
 				t.Errorf("found\n%s\nwant\n%s", listed(got), listed(test.want))
 			}
 		})
+	}
+}
+
+func TestARuleThatAppliesSometimesIsHeldAgainstThoseThatAlwaysDo(t *testing.T) {
+	problems := Problems(rules(users("lead", 1, "alice"), onlyWhen(users("owner", 1, "alice"))))
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, `"lead"`) || !strings.Contains(problems[0].Message, `"owner"`) {
+		t.Errorf("the problems are %v", problems)
 	}
 }
 
