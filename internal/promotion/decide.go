@@ -62,7 +62,7 @@ func decideStart(seen Observation) Decision {
 	}
 	if plannable(seen) {
 		inputs := inputsOf(seen)
-		if seen.Planned == nil && (seen.Live || !planStands(seen.Promotion, inputs)) {
+		if seen.Planned == nil && (seen.Live || !planStands(seen, inputs)) {
 			return MakePlan{Inputs: inputs}
 		}
 		if seen.Planned != nil && seen.Planned.Refused != "" {
@@ -147,10 +147,15 @@ func rejected(approvals approval.Result) End {
 	return End{Reason: v1alpha1.ReasonRejected, Type: v1alpha1.AuditRejected, Message: clip(message + "; nothing was applied"), Approvals: approvals}
 }
 
-// planStands says whether the plan in status is still the one to approve: it was made from the same inputs, and the deployer could carry it out.
-func planStands(p *v1alpha1.Promotion, inputs v1alpha1.PlanInputs) bool {
-	unable := slices.ContainsFunc(p.Status.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == v1alpha1.GateTarget })
-	return p.Status.Plan.Inputs == inputs && !unable
+// planStands says whether the plan in status is still the one to approve: it was made from the same inputs, the deployer could carry it out, and it
+// says of every rule whether it applies.
+func planStands(seen Observation, inputs v1alpha1.PlanInputs) bool {
+	status := seen.Promotion.Status
+	unable := slices.ContainsFunc(status.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == v1alpha1.GateTarget })
+	unasked := slices.ContainsFunc(seen.Environment.Spec.Approval.Rules, func(rule v1alpha1.ApprovalRule) bool {
+		return rule.When != "" && !slices.ContainsFunc(status.Plan.Rules, func(asked v1alpha1.PlanRule) bool { return asked.Name == rule.Name })
+	})
+	return status.Plan.Inputs == inputs && !unable && !unasked
 }
 
 // inputsOf is the fingerprint of what a plan would be made from now.
