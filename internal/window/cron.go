@@ -167,13 +167,16 @@ func (c cron) fires() bool {
 
 // matchesDay tells whether it fires on a day, counted from 1 January 1970.
 func (c *cron) matchesDay(day int64) bool {
+	if c.anyDay && c.months == everyMonth { // the usual case; a date costs much more than a day of the week
+		return c.weekdays&(1<<weekday(day)) != 0
+	}
 	date := time.Unix(day*secondsOfDay, 0).UTC()
 	_, month, dayOfMonth := date.Date()
 	if c.months&(1<<month) == 0 {
 		return false
 	}
 	byDay := c.days&(1<<dayOfMonth) != 0
-	byWeekday := c.weekdays&(1<<date.Weekday()) != 0
+	byWeekday := c.weekdays&(1<<weekday(day)) != 0
 	if c.anyDay || c.anyWeekday {
 		return byDay && byWeekday
 	}
@@ -193,7 +196,16 @@ func (c *cron) dayBefore(day, oldest int64) (int64, bool) {
 	return 0, false
 }
 
+// weekday of a day, counted from 1 January 1970, a Thursday.
+func weekday(day int64) int64 { return day + 4 - 7*floorDivide(day+4, 7) }
+
+const (
+	everyDayOfMonth = 1<<32 - 1<<1
+	everyMonth      = 1<<13 - 1<<1
+	everyWeekday    = 1<<7 - 1
+)
+
 // everyDay tells whether there is no day that it does not fire on.
 func (c *cron) everyDay() bool {
-	return c.months == 1<<13-1<<1 && c.days == 1<<32-1<<1 && c.weekdays == 1<<7-1
+	return c.months == everyMonth && c.days == everyDayOfMonth && c.weekdays == everyWeekday
 }

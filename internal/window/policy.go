@@ -60,34 +60,34 @@ func (p *Policy) At(t time.Time) Verdict {
 	}
 	s, now := p.search(), t.Unix()
 	if _, open := s.nextWithin(span{now, now + 1}, true); open {
-		verdict := Verdict{Open: true, zone: s.zoneOf(p.allow, now)}
+		verdict := Verdict{Open: true, zone: zoneOf(s.allow, now)}
 		if closes, found := s.next(now, false); found {
 			verdict.Closes = time.Unix(closes, 0).UTC()
 			if len(p.allow) == 0 {
-				verdict.zone = s.zoneOf(p.freeze, closes)
+				verdict.zone = zoneOf(s.freeze, closes)
 			}
 		}
 		return verdict
 	}
 	verdict := Verdict{zone: time.UTC}
 	if freeze, ends := s.lastFreeze(now); freeze != nil {
-		verdict.Freeze, verdict.freezeEnds, verdict.freezeZone = freeze.source.DeepCopy(), ends, p.locations[freeze.zone]
+		verdict.Freeze, verdict.freezeEnds, verdict.freezeZone = freeze.source.DeepCopy(), ends, freeze.clock.location
 		verdict.zone = verdict.freezeZone
 	}
 	if opens, found := s.next(now, true); found {
 		verdict.Opens = time.Unix(opens, 0).UTC()
 		if len(p.allow) > 0 {
-			verdict.zone = s.zoneOf(p.allow, opens)
+			verdict.zone = zoneOf(s.allow, opens)
 		}
 	}
 	return verdict
 }
 
 // zoneOf is the time zone of the first of some windows that is active at an instant.
-func (s *search) zoneOf(windows []window, instant int64) *time.Location {
+func zoneOf(windows []walker, instant int64) *time.Location {
 	for i := range windows {
-		if _, active := windows[i].active(s.clock(&windows[i]), instant); active {
-			return s.policy.locations[windows[i].zone]
+		if _, active := windows[i].active(instant); active {
+			return windows[i].clock.location
 		}
 	}
 	return time.UTC

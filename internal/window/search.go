@@ -12,21 +12,25 @@ import (
 // horizon is how far a search goes: past two leap days.
 const horizon = 8 * 366 * secondsOfDay
 
-// search looks for changes of a Policy. It has clocks of its own, so that a Policy can be used by many at once.
+// search looks for changes of a Policy. It remembers what it has seen, so that a Policy itself can be used by many at once.
 type search struct {
-	policy *Policy
-	clocks []clock
+	allow, freeze []walker
 }
 
 func (p *Policy) search() *search {
-	s := &search{policy: p, clocks: make([]clock, len(p.locations))}
+	clocks := make([]clock, len(p.locations))
 	for i, location := range p.locations {
-		s.clocks[i].location = location
+		clocks[i].location = location
 	}
-	return s
+	walkers := func(windows []window) []walker {
+		walkers := make([]walker, len(windows))
+		for i := range windows {
+			walkers[i].window, walkers[i].clock = &windows[i], &clocks[windows[i].zone]
+		}
+		return walkers
+	}
+	return &search{allow: walkers(p.allow), freeze: walkers(p.freeze)}
 }
-
-func (s *search) clock(w *window) *clock { return &s.clocks[w.zone] }
 
 // next is the first instant, not before from, at which the windows are open, or closed.
 func (s *search) next(from int64, open bool) (int64, bool) {
@@ -47,9 +51,9 @@ func (s *search) next(from int64, open bool) (int64, bool) {
 
 // afterFixedFreezes is the first instant, not before from, at which no fixed freeze is active, however far that is.
 func (s *search) afterFixedFreezes(from int64) int64 {
-	for range s.policy.freeze {
-		for i := range s.policy.freeze {
-			if fixed := s.policy.freeze[i].fixed; fixed != nil && fixed.contains(from) {
+	for range s.freeze {
+		for i := range s.freeze {
+			if fixed := s.freeze[i].fixed; fixed != nil && fixed.contains(from) {
 				from = fixed.end
 			}
 		}
@@ -67,8 +71,8 @@ func (s *search) candidates(midnight int64, open bool) minutes {
 	found.addAll()
 	found.remove(&allowed.whole)
 	var frozen coverage
-	for i := range s.policy.freeze {
-		s.policy.freeze[i].cover(s.clock(&s.policy.freeze[i]), midnight, &frozen)
+	for i := range s.freeze {
+		s.freeze[i].cover(midnight, &frozen)
 	}
 	found.add(&frozen.touched)
 	return found
@@ -76,23 +80,23 @@ func (s *search) candidates(midnight int64, open bool) minutes {
 
 func (s *search) allowed(midnight int64) coverage {
 	var allowed coverage
-	if len(s.policy.allow) == 0 {
+	if len(s.allow) == 0 {
 		allowed.addAll()
 	}
-	for i := range s.policy.allow {
-		s.policy.allow[i].cover(s.clock(&s.policy.allow[i]), midnight, &allowed)
+	for i := range s.allow {
+		s.allow[i].cover(midnight, &allowed)
 	}
 	return allowed
 }
 
 // touchedAndNotFrozen looks at no more freezes than are needed to find out that nothing is left.
 func (s *search) touchedAndNotFrozen(midnight int64, left minutes) minutes {
-	for i := range s.policy.freeze {
+	for i := range s.freeze {
 		if left.isEmpty() {
 			break
 		}
 		var frozen coverage
-		s.policy.freeze[i].cover(s.clock(&s.policy.freeze[i]), midnight, &frozen)
+		s.freeze[i].cover(midnight, &frozen)
 		left.remove(&frozen.whole)
 	}
 	return left
@@ -100,8 +104,8 @@ func (s *search) touchedAndNotFrozen(midnight int64, left minutes) minutes {
 
 // nextWithin is the first instant of a minute, or of a part of it, at which the windows are open, or closed.
 func (s *search) nextWithin(part span, open bool) (int64, bool) {
-	allow := s.spansWithin(s.policy.allow, part)
-	freeze := s.spansWithin(s.policy.freeze, part)
+	allow := spansWithin(s.allow, part)
+	freeze := spansWithin(s.freeze, part)
 	instants := []int64{part.begin}
 	for _, each := range slices.Concat(allow, freeze) {
 		instants = append(instants, each.begin, each.end)
@@ -109,7 +113,7 @@ func (s *search) nextWithin(part span, open bool) (int64, bool) {
 	slices.Sort(instants)
 	for _, instant := range slices.Compact(instants) {
 		contains := func(each span) bool { return each.contains(instant) }
-		isOpen := (len(s.policy.allow) == 0 || slices.ContainsFunc(allow, contains)) && !slices.ContainsFunc(freeze, contains)
+		isOpen := (len(s.allow) == 0 || slices.ContainsFunc(allow, contains)) && !slices.ContainsFunc(freeze, contains)
 		if part.contains(instant) && isOpen == open {
 			return instant, true
 		}
@@ -118,12 +122,12 @@ func (s *search) nextWithin(part span, open bool) (int64, bool) {
 }
 
 // spansWithin are the spans of windows that a part of a minute is in, or a part of it.
-func (s *search) spansWithin(windows []window, part span) []span {
+func spansWithin(windows []walker, part span) []span {
 	var spans []span
 	for i := range windows {
 		instant := part.end
 		for instant > part.begin {
-			found, ok := windows[i].spanBefore(s.clock(&windows[i]), instant)
+			found, ok := windows[i].spanBefore(instant)
 			if !ok || found.end <= part.begin {
 				break
 			}
@@ -135,21 +139,21 @@ func (s *search) spansWithin(windows []window, part span) []span {
 }
 
 // endOf is when a window that is active at an instant ends, with all that begins before it has ended.
-func (s *search) endOf(w *window, from int64) (int64, bool) {
+func endOf(w *walker, from int64) (int64, bool) {
 	if w.fixed != nil {
 		return w.fixed.end, true
 	}
 	if w.duration >= secondsOfDay {
-		return s.endOfLong(w, from)
+		return endOfLong(w, from)
 	}
-	alone := Policy{allow: []window{*w}, locations: s.policy.locations}
-	return (&search{policy: &alone, clocks: s.clocks}).next(from, false)
+	alone := search{allow: []walker{{window: w.window, clock: w.clock}}}
+	return alone.next(from, false)
 }
 
 // endOfLong goes from span to span, each of which lasts for days.
-func (s *search) endOfLong(w *window, from int64) (int64, bool) {
+func endOfLong(w *walker, from int64) (int64, bool) {
 	for instant := from; instant < from+horizon; {
-		latest, found := w.active(s.clock(w), instant)
+		latest, found := w.active(instant)
 		if !found {
 			return instant, true
 		}
@@ -159,14 +163,14 @@ func (s *search) endOfLong(w *window, from int64) (int64, bool) {
 }
 
 // lastFreeze is the freeze that is active at an instant and ends last, and when; the end is zero if that is beyond the horizon.
-func (s *search) lastFreeze(instant int64) (last *window, end time.Time) {
+func (s *search) lastFreeze(instant int64) (last *walker, end time.Time) {
 	var lastEnd int64
-	for i := range s.policy.freeze {
-		freeze := &s.policy.freeze[i]
-		if _, active := freeze.active(s.clock(freeze), instant); !active {
+	for i := range s.freeze {
+		freeze := &s.freeze[i]
+		if _, active := freeze.active(instant); !active {
 			continue
 		}
-		ends, found := s.endOf(freeze, instant)
+		ends, found := endOf(freeze, instant)
 		if !found {
 			return freeze, time.Time{}
 		}
