@@ -18,6 +18,9 @@ const (
 	maxSource = 2048
 	// maxDepth is how deep an expression may nest.
 	maxDepth = 50
+	// costLimit is what an expression may cost, in CEL's units. Counting them takes a time that grows with the length of the list that is
+	// gone through, so that a million takes some seconds at worst for the longest lists that there can be here.
+	costLimit = 1_200_000
 )
 
 // language is one kind of expression: what it may speak of and what it may cost.
@@ -26,13 +29,11 @@ type language struct {
 	// result types that an expression may have.
 	results []*cel.Type
 	sizes   sizes
-	// costLimit in CEL's units: a million is some tens of milliseconds.
-	costLimit uint64
 }
 
-// newEnvironment makes CEL's standard functions and macros, the extensions for strings, lists and sets, and optional values, as Kubernetes has
-// them, and the variables. Nothing in it depends on the time.
-func newEnvironment(variables ...cel.EnvOption) (*cel.Env, error) {
+// newEnvironment makes CEL's standard functions and macros, the extension for strings, optional values, and what else is
+// given. Nothing in it depends on the time.
+func newEnvironment(more ...cel.EnvOption) (*cel.Env, error) {
 	return cel.NewEnv(append([]cel.EnvOption{
 		cel.EagerlyValidateDeclarations(true),
 		cel.DefaultUTCTimeZone(true),
@@ -40,17 +41,16 @@ func newEnvironment(variables ...cel.EnvOption) (*cel.Env, error) {
 		cel.ParserExpressionSizeLimit(maxSource),
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ParserErrorRecoveryLimit(1),
+		cel.EnableHiddenAccumulatorName(true),
 		cel.OptionalTypes(),
 		ext.Strings(ext.StringsVersion(5)),
-		ext.Lists(ext.ListsVersion(3)),
-		ext.Sets(),
 		cel.ASTValidators(
 			cel.ValidateDurationLiterals(),
 			cel.ValidateTimestampLiterals(),
 			cel.ValidateRegexLiterals(),
-			refusedFunctions{},
+			tooLarge, bounded{},
 		),
-	}, variables...)...)
+	}, more...)...)
 }
 
 // compile makes a program of a source, or says why it cannot. An error is of type *Error.
@@ -74,7 +74,7 @@ func (l language) compile(source string) (program cel.Program, err error) {
 	if err := l.checkCost(parsed); err != nil {
 		return nil, err
 	}
-	program, err = l.environment.Program(parsed, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), cel.CostLimit(l.costLimit))
+	program, err = l.environment.Program(parsed, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, whole("%s", oneLine(err.Error(), maxMessage))
 	}

@@ -4,14 +4,12 @@
 package expression
 
 import (
+	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
-	"github.com/google/cel-go/common/ast"
 )
 
 // sizes tell how large a value can be: characters of a text, entries of a list or a map. A key is the value's path, with "@items", "@keys" and
@@ -24,9 +22,6 @@ var _ checker.CostEstimator = sizes{}
 // cannot, means without bound, which no limit allows.
 func (s sizes) EstimateSize(element checker.AstNode) *checker.SizeEstimate {
 	path := strings.Join(element.Path(), ".")
-	if path == "" {
-		return nil
-	}
 	if size, known := s[path]; known {
 		return &checker.SizeEstimate{Max: size}
 	}
@@ -47,38 +42,21 @@ func (l language) checkCost(parsed *cel.Ast) error {
 	if err != nil {
 		return whole("must be simplified: its cost cannot be estimated: %s", oneLine(err.Error(), maxMessage))
 	}
-	if estimate.Max <= l.costLimit {
+	if estimate.Max <= costLimit {
 		return nil
 	}
-	return whole("must be simplified: it can cost %s of %d allowed: go through a list once and not inside of another, compare with `==`, `in` or `startsWith` instead of `matches`",
-		amount(estimate.Max), l.costLimit)
+	return whole("must be simplified: it can cost %s what is allowed: go through a list once and not inside of another, and compare with `==`, `in` or `startsWith` instead of `matches`",
+		times(estimate.Max))
 }
 
-// refusedFunctions finds functions whose result can be so much larger than their arguments that it does not fit into memory.
-type refusedFunctions struct{}
-
-var _ cel.ASTValidator = refusedFunctions{}
-
-// Name of the validator.
-func (refusedFunctions) Name() string {
-	return "assent.expression.refused_functions"
-}
-
-// Validate reports each call of such a function.
-func (refusedFunctions) Validate(_ *cel.Env, _ cel.ValidatorConfig, checked *ast.AST, issues *cel.Issues) {
-	refused := []string{"replace", "join", "format", "flatten", "strings.quote", "lists.range"}
-	calls := ast.MatchDescendants(ast.NavigateAST(checked), func(node ast.NavigableExpr) bool {
-		return node.Kind() == ast.CallKind && slices.Contains(refused, node.AsCall().FunctionName())
-	})
-	for _, call := range calls {
-		issues.ReportErrorAtID(call.ID(), "function '%s' must not be used: its result can become too large", call.AsCall().FunctionName())
+// times says how far a cost is from its limit; what has no bound is no number that helps anybody.
+func times(cost uint64) string {
+	switch factor := float64(cost) / costLimit; {
+	case cost == math.MaxUint64 || factor > 1e6:
+		return "more than a million times"
+	case factor < 10:
+		return fmt.Sprintf("%.1f times", math.Ceil(factor*10)/10)
+	default:
+		return fmt.Sprintf("%.0f times", math.Ceil(factor))
 	}
-}
-
-// amount of a cost; what has no bound is no number that helps anybody.
-func amount(cost uint64) string {
-	if cost == math.MaxUint64 {
-		return "without bound"
-	}
-	return strconv.FormatUint(cost, 10)
 }

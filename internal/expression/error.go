@@ -55,9 +55,14 @@ func firstIssue(source string, issues *cel.Issues) *Error {
 	first := slices.MinFunc(found, func(a, b *cel.Error) int {
 		return cmp.Or(cmp.Compare(a.Location.Line(), b.Location.Line()), cmp.Compare(a.Location.Column(), b.Location.Column()))
 	})
-	// There are no containers in these expressions.
-	message := strings.ReplaceAll(first.Message, " (in container '')", "")
-	return at(source, first.Location.Line(), first.Location.Column(), message)
+	return at(source, first.Location.Line(), first.Location.Column(), plain(first.Message))
+}
+
+// plain leaves out of CEL's messages what says nothing to people: these expressions have no containers, their types belong to one package,
+// and what the grammar would have allowed is a long list.
+func plain(message string) string {
+	message, _, _ = strings.Cut(message, " expecting {")
+	return strings.NewReplacer(" (in container '')", "", "expression.", "", "invalid matches argument", "invalid regular expression (RE2)").Replace(message)
 }
 
 // at makes an error that points into the source; the column counts from 0 on, as CEL's do.

@@ -47,7 +47,6 @@ type (
 		Application string            `cel:"application"`
 		Version     string            `cel:"version"`
 		Digest      string            `cel:"digest"`
-		Notes       string            `cel:"notes"`
 		Images      []image           `cel:"images"`
 		Labels      map[string]string `cel:"labels"`
 		Annotations map[string]string `cel:"annotations"`
@@ -82,11 +81,16 @@ type (
 	}
 )
 
-// ruleSizes are the bounds of the API where it has them. Kubernetes bounds labels and annotations only together; whoever has more
-// than this meets the limit of the evaluation.
+const (
+	// maxChanges is every object of a plan, and every object of an inventory that is pruned.
+	maxChanges = 3000
+	// maxLabels is for labels and for annotations, which Kubernetes bounds by their length alone.
+	maxLabels = 1000
+)
+
+// ruleSizes are the bounds of the API, or of Applies.
 var ruleSizes = sizes{
-	// Every object of the plan, and every object of the inventory that is pruned.
-	"plan.changes":                  3000,
+	"plan.changes":                  maxChanges,
 	"plan.changes.@items.group":     253,
 	"plan.changes.@items.kind":      63,
 	"plan.changes.@items.namespace": 63,
@@ -97,15 +101,15 @@ var ruleSizes = sizes{
 	"release.application":           63,
 	"release.version":               128,
 	"release.digest":                71,
-	"release.notes":                 32768,
 	"release.images":                128,
 	"release.images.@items.name":    255,
 	"release.images.@items.newName": 255,
 	"release.images.@items.digest":  71,
-	"release.labels":                128,
-	"release.annotations":           128,
+	"release.labels":                maxLabels,
+	"release.annotations":           maxLabels,
+	"release.annotations.@values":   1 << 20, // an object is not larger
 	"release.build.url":             2048,
-	"environment.labels":            128,
+	"environment.labels":            maxLabels,
 	"promotion.reason":              1024,
 	"promotion.requestedBy.groups":  512,
 	// Names, labels, users and whatever else is a short text.
@@ -120,10 +124,11 @@ var ruleLanguage = sync.OnceValues(func() (language, error) {
 		return cel.Variable(name, cel.ObjectType(reflect.TypeOf(variable).String()))
 	}
 	made, err := newEnvironment(
+		ext.Lists(ext.ListsVersion(3)), ext.Sets(),
 		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[plan](), reflect.TypeFor[release](), reflect.TypeFor[environment](), reflect.TypeFor[promotion]()),
 		typed("plan", plan{}), typed("release", release{}), typed("environment", environment{}), typed("promotion", promotion{}),
 	)
-	return language{environment: made, results: []*cel.Type{cel.BoolType}, sizes: ruleSizes, costLimit: 1_000_000}, err
+	return language{environment: made, results: []*cel.Type{cel.BoolType}, sizes: ruleSizes}, err
 })
 
 // Rule is the compiled `when` of an approval rule.
@@ -149,6 +154,9 @@ func (r *Rule) Applies(in RuleInput) (bool, error) {
 	if in.Release == nil || in.Environment == nil || in.Promotion == nil {
 		return false, fmt.Errorf("evaluate: the release, the environment and the promotion must be known")
 	}
+	if most := max(len(in.Release.Labels), len(in.Release.Annotations), len(in.Environment.Labels)); most > maxLabels || len(in.Changes) > maxChanges {
+		return false, fmt.Errorf("evaluate: there must not be more than %d changes and %d labels or annotations: there are %d and %d", maxChanges, maxLabels, len(in.Changes), most)
+	}
 	return evaluate(r.program, map[string]any{
 		"plan":        planVariable(in.Plan, in.Changes),
 		"release":     releaseVariable(in.Release),
@@ -167,7 +175,7 @@ func planVariable(from v1alpha1.Plan, changes []v1alpha1.Change) plan {
 
 func releaseVariable(from *v1alpha1.Release) release {
 	made := release{
-		Name: from.Name, Application: from.Spec.Application, Version: from.Spec.Version, Digest: string(from.Status.Digest), Notes: from.Spec.Notes,
+		Name: from.Name, Application: from.Spec.Application, Version: from.Spec.Version, Digest: string(from.Status.Digest),
 		Images: make([]image, 0, len(from.Spec.Images)), Labels: present(from.Labels), Annotations: present(from.Annotations), Build: build(from.Spec.Build),
 	}
 	for _, i := range from.Spec.Images {
