@@ -155,8 +155,8 @@ func TestEveryVerdictIsWhatAWalkThroughEveryMinuteFinds(t *testing.T) {
 		trials        uint64
 		days, samples int64
 	}{
-		{"weeks around a change of clocks", 120, 20, 200},
-		{"years", 4, 1200, 400},
+		{"weeks around a change of clocks", 100, 20, 150},
+		{"years", 3, 1200, 300},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for seed := range row.trials {
