@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -34,6 +35,19 @@ func expensive() map[string]v1alpha1.WindowPolicy {
 		"an allow window that is always frozen": both(allow(office...), freeze(recurring("0 8 * * *", 12*hour, "Europe/Zurich"))),
 		"tails of minutes":                      both(allow(recurring("0 * * * *", 90, "UTC")), freeze(recurring("0 * * * *", 100, "UTC"))),
 		"fixed freezes":                         freeze(slices.Repeat([]v1alpha1.Window{fixed("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")}, 64)...),
+	}
+}
+
+func TestNoPolicyIsTooExpensiveToBeJudged(t *testing.T) {
+	for name, policy := range expensive() {
+		t.Run(name, func(t *testing.T) {
+			parsed, began := parse(t, policy), time.Now()
+			parsed.At(instant("2026-03-06T20:00:00Z"))
+			// It takes milliseconds. Without sets of bits it would be minutes.
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
 	}
 }
 

@@ -187,11 +187,12 @@ func FuzzParse(f *testing.F) {
 func expectConsistency(t *testing.T, policy *window.Policy, at time.Time) {
 	t.Helper()
 	for range 4 {
-		verdict, next := policy.At(at), time.Time{}
-		switch next = verdict.Opens; {
-		case verdict.Open && !verdict.Opens.IsZero(), !verdict.Open && !verdict.Closes.IsZero():
+		verdict := policy.At(at)
+		if verdict.Open && !verdict.Opens.IsZero() || !verdict.Open && !verdict.Closes.IsZero() {
 			t.Fatalf("at %s: %+v", at, verdict)
-		case verdict.Open:
+		}
+		next := verdict.Opens
+		if verdict.Open {
 			next = verdict.Closes
 		}
 		if verdict.Message() == "" {
