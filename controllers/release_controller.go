@@ -15,7 +15,6 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -24,7 +23,7 @@ import (
 )
 
 // ReleaseReconciler resolves each Release once: it finds the digest of the content, and proves that the content is there,
-// is what the digest says, and renders.
+// is what the digest says, and renders. Of a blocked one it tells where it runs.
 type ReleaseReconciler struct {
 	Client   client.Client
 	Contents *Contents
@@ -32,15 +31,11 @@ type ReleaseReconciler struct {
 	Events   events.EventRecorder
 }
 
-// SetupWithManager registers the reconciler.
-func (r *ReleaseReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Release{}).WithOptions(options).Complete(r)
-}
-
-// resolved is what was found out about a Release's content.
+// resolved is what was found out about a Release's content, and, if it is blocked, where it runs.
 type resolved struct {
 	digest v1alpha1.Digest
 	err    error
+	runsIn []v1alpha1.ReleaseEnvironment
 }
 
 // Reconcile resolves a Release that is not ready yet.
@@ -52,11 +47,14 @@ func (r *ReleaseReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	if !release.DeletionTimestamp.IsZero() || settled(release) {
 		return ctrl.Result{}, nil
 	}
-	found := r.observe(ctx, release)
+	found, err := r.observe(ctx, release)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	return ctrl.Result{}, r.record(ctx, release, found)
 }
 
-// settled says that nothing is left to find out: a Release never changes.
+// settled says that nothing is left to find out: a Release never changes, but for being blocked. Where a blocked one runs does.
 func settled(release *v1alpha1.Release) bool {
 	ready := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || ready.ObservedGeneration != release.Generation {
@@ -65,7 +63,27 @@ func settled(release *v1alpha1.Release) bool {
 	return ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonInvalidSource || ready.Reason == v1alpha1.ReasonDigestMismatch
 }
 
-func (r *ReleaseReconciler) observe(ctx context.Context, release *v1alpha1.Release) resolved {
+// inOrder says whether the content was found in order before. It has not changed since: nothing but the block can have.
+func inOrder(release *v1alpha1.Release) bool {
+	ready := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && release.Status.Digest != "" && (ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonBlockedRelease)
+}
+
+func (r *ReleaseReconciler) observe(ctx context.Context, release *v1alpha1.Release) (resolved, error) {
+	found := resolved{digest: release.Status.Digest}
+	if !inOrder(release) {
+		found = r.resolve(ctx, release)
+	}
+	if !isBlocked(release) {
+		return found, nil
+	}
+	var err error
+	found.runsIn, err = r.runsIn(ctx, release)
+	return found, err
+}
+
+// resolve finds the content of a Release, and proves that it can be rolled out.
+func (r *ReleaseReconciler) resolve(ctx context.Context, release *v1alpha1.Release) resolved {
 	digest := release.Status.Digest
 	if digest == "" {
 		var err error
@@ -81,6 +99,10 @@ func (r *ReleaseReconciler) observe(ctx context.Context, release *v1alpha1.Relea
 func (r *ReleaseReconciler) record(ctx context.Context, release *v1alpha1.Release, found resolved) error {
 	before := release.DeepCopy()
 	condition := readiness(found)
+	if condition.Status == metav1.ConditionTrue && isBlocked(release) {
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonBlockedRelease, blockedMessage(release, found.runsIn)
+	}
+	release.Status.Environments = found.runsIn
 	condition.ObservedGeneration = release.Generation
 	condition.LastTransitionTime = metav1.NewTime(r.Clock.Now())
 	meta.SetStatusCondition(&release.Status.Conditions, condition)

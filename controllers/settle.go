@@ -33,10 +33,17 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 		return nil
 	}
 	key := types.NamespacedName{Namespace: intent.Namespace, Name: intent.Spec.Environment}
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	counted, err := r.waitedForAWhile(ctx, intent)
+	if err != nil {
+		return err
+	}
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		environment, err := find(ctx, r.Live, &v1alpha1.Environment{}, key)
 		if err != nil || environment == nil || environment.Status.Audit.Sequence >= end.Spec.Sequence {
 			return err
+		}
+		if counted {
+			takeOffCount(&environment.Status, intent.Spec.Promotion.Name)
 		}
 		afterRollout(&environment.Status, environment, intent, end)
 		if err := r.Client.Status().Update(ctx, environment); err != nil {
@@ -49,6 +56,15 @@ func (r *PromotionReconciler) settle(ctx context.Context, intent, end *v1alpha1.
 		r.Ledger.Settled(key, end)
 	}
 	return err
+}
+
+// waitedForAWhile says whether a promotion waited for so long before its start that its Environment counts it among those that wait.
+func (r *PromotionReconciler) waitedForAWhile(ctx context.Context, intent *v1alpha1.AuditRecord) (bool, error) {
+	p, err := find(ctx, r.Client, &v1alpha1.Promotion{}, types.NamespacedName{Namespace: intent.Namespace, Name: intent.Spec.Promotion.Name})
+	if err != nil || p == nil || string(p.UID) != intent.Spec.Promotion.UID {
+		return false, err
+	}
+	return intent.Spec.Time.Sub(p.CreationTimestamp.Time) >= waitingAfter, nil
 }
 
 // afterRollout is an Environment's status after a rollout. It is pure.
@@ -92,6 +108,14 @@ func takeOff(status *v1alpha1.EnvironmentStatus, name string) {
 	status.Waiting = slices.DeleteFunc(status.Waiting, func(w v1alpha1.WaitingPromotion) bool { return w.Promotion == name })
 	if gone := before - len(status.Waiting); gone > 0 && status.WaitingCount != nil {
 		status.WaitingCount = ptr.To(*status.WaitingCount - int32(gone)) //nolint:gosec // at most 16
+	}
+}
+
+// takeOffCount counts a promotion that no longer waits out of those that wait and are not listed, so that it costs no write of its own.
+func takeOffCount(status *v1alpha1.EnvironmentStatus, name string) {
+	listed := slices.ContainsFunc(status.Waiting, func(w v1alpha1.WaitingPromotion) bool { return w.Promotion == name })
+	if count := ptr.Deref(status.WaitingCount, 0); !listed && int(count) > len(status.Waiting) {
+		status.WaitingCount = ptr.To(count - 1)
 	}
 }
 

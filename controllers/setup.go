@@ -17,7 +17,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -67,8 +66,9 @@ func Setup(mgr ctrl.Manager, options Options, passing clock.WithDelayedExecution
 	if err := promotions.setup(mgr, options); err != nil {
 		return fmt.Errorf("set up the promotion controller: %w", err)
 	}
-	environments := &EnvironmentReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: ledger, Clock: passing, Promotions: promotions,
+	environments, err := newEnvironments(mgr, ledger, passing, promotions)
+	if err != nil {
+		return err
 	}
 	if err := environments.setup(mgr, options); err != nil {
 		return fmt.Errorf("set up the environment controller: %w", err)
@@ -151,17 +151,4 @@ func concurrency(options Options, first, most time.Duration) controller.Options 
 		MaxConcurrentReconciles: options.Concurrency,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](first, most),
 	}
-}
-
-// setup says what wakes an Environment: itself, and its Promotions.
-func (r *EnvironmentReconciler) setup(mgr ctrl.Manager, options Options) error {
-	promotions := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
-		p, is := object.(*v1alpha1.Promotion)
-		if !is {
-			return nil
-		}
-		return []reconcile.Request{{NamespacedName: environmentOf(p)}}
-	})
-	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Environment{}).
-		Watches(&v1alpha1.Promotion{}, promotions).WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
 }

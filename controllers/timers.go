@@ -34,6 +34,20 @@ func newTimers(passing clock.WithDelayedExecution, ring func(types.NamespacedNam
 func (t *timers) set(key types.NamespacedName, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.replace(key, after)
+}
+
+// sooner sets the timer of an object, unless it rings before that anyway; zero changes nothing.
+func (t *timers) sooner(key types.NamespacedName, after time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if previous := t.byKey[key]; after > 0 && (previous == nil || t.clock.Now().Add(after).Before(previous.at)) {
+		t.replace(key, after)
+	}
+}
+
+// replace the timer of an object. The caller holds the lock.
+func (t *timers) replace(key types.NamespacedName, after time.Duration) {
 	if previous := t.byKey[key]; previous != nil {
 		previous.timer.Stop()
 		delete(t.byKey, key)

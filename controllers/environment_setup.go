@@ -1,0 +1,142 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/health"
+)
+
+func newEnvironments(mgr ctrl.Manager, ledger *Ledger, passing clock.WithDelayedExecution, promotions *PromotionReconciler) (*EnvironmentReconciler, error) {
+	operator, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("set up the health tracker of environments: %w", err)
+	}
+	woken := &alarm{}
+	tracker := health.NewTracker(operator, mgr.GetRESTMapper(), woken.ring)
+	if err := mgr.Add(tracker); err != nil {
+		return nil, fmt.Errorf("set up the health tracker of environments: %w", err)
+	}
+	return &EnvironmentReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: ledger, Clock: passing, Promotions: promotions,
+		Health: tracker, Mapper: mgr.GetRESTMapper(), Promoters: NewPromoters(mgr.GetConfig(), mgr.GetScheme(), mgr.GetRESTMapper()),
+		backlog: newBacklog(), woken: woken, timers: newTimers(passing, woken.ring),
+	}, nil
+}
+
+// setup says what wakes an Environment: itself, the other Environments of its project, its Promotions, Releases where it asks for them by itself,
+// what runs in it, and time.
+func (r *EnvironmentReconciler) setup(mgr ctrl.Manager, options Options) error {
+	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Environment{}).
+		Watches(&v1alpha1.Environment{}, r.neighbours(), changes(rulesMatter)).
+		Watches(&v1alpha1.Environment{}, r.automaticAfter(), changes(upstreamMatters)).
+		Watches(&v1alpha1.Promotion{}, r.ofPromotions()).
+		Watches(&v1alpha1.Release{}, r.automaticOf(), changes(eligibilityMatters)).
+		WatchesRawSource(source.Func(r.woken.start)).
+		WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
+}
+
+// changes are objects that come and go, and the updates that matter. What is there at the start wakes nobody else: everybody is looked at then.
+func changes(matter func(event.UpdateEvent) bool) builder.WatchesOption {
+	return builder.WithPredicates(predicate.Funcs{
+		CreateFunc: func(created event.CreateEvent) bool { return !created.IsInInitialList },
+		UpdateFunc: matter,
+	})
+}
+
+// neighbours wakes all Environments of a project when the rules of one have changed: they name each other in `after`.
+func (r *EnvironmentReconciler) neighbours() handler.EventHandler {
+	return r.environments(func(changed client.Object, environment *v1alpha1.Environment) bool {
+		return environment.Name != changed.GetName()
+	})
+}
+
+// automaticAfter wakes the Environments that come after one and ask for Releases by themselves.
+func (r *EnvironmentReconciler) automaticAfter() handler.EventHandler {
+	return r.environments(func(before client.Object, environment *v1alpha1.Environment) bool {
+		return environment.Spec.AutoPromotion.Versions != "" && slices.Contains(environment.Spec.After, before.GetName())
+	})
+}
+
+// automaticOf wakes the Environments that ask for Releases of an application by themselves.
+func (r *EnvironmentReconciler) automaticOf() handler.EventHandler {
+	return r.environments(func(object client.Object, environment *v1alpha1.Environment) bool {
+		release, is := object.(*v1alpha1.Release)
+		return is && environment.Spec.AutoPromotion.Versions != "" && environment.Spec.Application == release.Spec.Application
+	})
+}
+
+// environments wakes those of the object's project that are chosen.
+func (r *EnvironmentReconciler) environments(chosen func(client.Object, *v1alpha1.Environment) bool) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		var all v1alpha1.EnvironmentList
+		if err := r.Client.List(ctx, &all, readOnly, client.InNamespace(object.GetNamespace())); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "list environments to wake")
+			return nil
+		}
+		var requests []reconcile.Request
+		for i := range all.Items {
+			if environment := &all.Items[i]; chosen(object, environment) {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(environment)})
+			}
+		}
+		return requests
+	})
+}
+
+// ofPromotions keeps the backlog, and wakes an Environment when what its status shows may change: not by each of the many writes of a Promotion that
+// waits beside many others.
+func (r *EnvironmentReconciler) ofPromotions() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	told := func(before, after client.Object, queue queue) {
+		was, _ := before.(*v1alpha1.Promotion)
+		is, _ := after.(*v1alpha1.Promotion)
+		matters, in := r.backlog.told(was, is, r.Clock.Now())
+		for _, p := range []*v1alpha1.Promotion{was, is} {
+			if p != nil && matters {
+				queue.Add(reconcile.Request{NamespacedName: environmentOf(p)})
+			}
+		}
+		if is != nil {
+			r.timers.sooner(environmentOf(is), in)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, created event.CreateEvent, queue queue) { told(nil, created.Object, queue) },
+		UpdateFunc: func(_ context.Context, updated event.UpdateEvent, queue queue) {
+			told(updated.ObjectOld, updated.ObjectNew, queue)
+		},
+		DeleteFunc: func(_ context.Context, deleted event.DeleteEvent, queue queue) { told(deleted.Object, nil, queue) },
+	}
+}
+
+// rulesMatter says whether an update of an Environment can matter to the rules of others.
+func rulesMatter(update event.UpdateEvent) bool {
+	return update.ObjectOld.GetGeneration() != update.ObjectNew.GetGeneration() || update.ObjectOld.GetUID() != update.ObjectNew.GetUID()
+}
+
+// eligibilityMatters says whether an update of a Release can matter to those who would ask for it by themselves.
+func eligibilityMatters(update event.UpdateEvent) bool {
+	before, was := update.ObjectOld.(*v1alpha1.Release)
+	after, is := update.ObjectNew.(*v1alpha1.Release)
+	return was && is && (before.Generation != after.Generation || before.UID != after.UID || before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
+		!equality.Semantic.DeepEqual(before.Status.Conditions, after.Status.Conditions))
+}
