@@ -122,6 +122,21 @@ func soaked(release *v1alpha1.Release, environment *v1alpha1.Environment, projec
 	return blocker
 }
 
+// nextSoaked is when the Release will have soaked in the next of the Environments before this one: from then on the gate says less, although it may stay
+// closed for the others. Zero if that does not come by itself.
+func nextSoaked(seen Observation) time.Duration {
+	needed := seconds(seen.Environment.Spec.SoakSeconds)
+	var next time.Duration
+	for _, name := range seen.Environment.Spec.After {
+		if before := seen.Project[name]; before != nil {
+			if known := soak.Find(&before.Status, string(seen.Release.UID)); known != nil {
+				next = soonest(next, soak.Reaches(*known, needed).Sub(seen.Now))
+			}
+		}
+	}
+	return next
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

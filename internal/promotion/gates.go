@@ -38,6 +38,11 @@ func (j judgement) opened(gate v1alpha1.Gate) bool {
 	return slices.Contains(j.overridden, v1alpha1.OverridableGate(gate))
 }
 
+// closed says whether a gate is closed, and nothing opens it.
+func (j judgement) closed(gate v1alpha1.Gate) bool {
+	return slices.ContainsFunc(j.blockers, func(b v1alpha1.Blocker) bool { return b.Gate == gate })
+}
+
 // plannable says whether everything is there that a plan is made from, and nothing keeps it from being made.
 func plannable(seen Observation) bool {
 	return unreleased(seen) == nil && environmentGate(seen) == nil && guardGate(seen) == nil
@@ -71,7 +76,7 @@ func judge(seen Observation, approvals approval.Result) judgement {
 
 // add a blocker, unless its gate is among them already: then the first one says enough.
 func (j *judgement) add(blocker *v1alpha1.Blocker) {
-	if blocker == nil || slices.ContainsFunc(j.blockers, func(b v1alpha1.Blocker) bool { return b.Gate == blocker.Gate }) {
+	if blocker == nil || j.closed(blocker.Gate) {
 		return
 	}
 	blocker.Message, blocker.Clears = clip(blocker.Message), clip(blocker.Clears)
@@ -108,6 +113,9 @@ func nextLook(seen Observation, approvals approval.Result, found judgement) time
 		if !blocker.UntilTime.IsZero() {
 			sooner(blocker.UntilTime.Sub(seen.Now))
 		}
+	}
+	if found.closed(v1alpha1.GateSoak) {
+		sooner(nextSoaked(seen))
 	}
 	if deadline, _ := expiry(seen, approvals, found); !deadline.IsZero() {
 		sooner(deadline.Sub(seen.Now))
