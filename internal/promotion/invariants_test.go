@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,8 +233,18 @@ func (r random) rollout() *Rollout {
 	return rollout
 }
 
-// settled follows MakePlan and Prove, as an operator would, and calls check for each decision on the way.
+// settled follows MakePlan and Prove with the same observation, and calls check for each decision on the way.
 func settled(t *testing.T, seen Observation, planned func(v1alpha1.PlanInputs) *Planned, check func(Observation, Decision)) (Observation, Decision) {
+	t.Helper()
+	live := func(seen Observation) Observation {
+		seen.Live, seen.Planned = true, nil
+		return seen
+	}
+	return followed(t, seen, planned, live, check)
+}
+
+// followed goes where the decisions lead, as an operator would: it makes a plan, and looks again by live reads.
+func followed(t *testing.T, seen Observation, planned func(v1alpha1.PlanInputs) *Planned, live func(Observation) Observation, check func(Observation, Decision)) (Observation, Decision) {
 	t.Helper()
 	for range 6 {
 		next := Decide(seen)
@@ -241,7 +252,7 @@ func settled(t *testing.T, seen Observation, planned func(v1alpha1.PlanInputs) *
 		if plan, is := next.(MakePlan); is {
 			seen.Planned = planned(plan.Inputs)
 		} else if _, is := next.(Prove); is {
-			seen.Live, seen.Planned = true, nil
+			seen = live(seen)
 		} else {
 			return seen, next
 		}
@@ -363,7 +374,6 @@ func checkStart(t *testing.T, seen Observation) {
 	must("it is cancelled or deleted", spec.Cancel.Reason == "" && seen.Promotion.DeletionTimestamp.IsZero())
 	must("it has ended", seen.Promotion.Status.CompletionTime.IsZero())
 	must("an intent or an outcome is on record", seen.Rollout == nil || (seen.Rollout.Intent == nil && seen.Rollout.Outcome == nil))
-	must("it is no plain promotion", spec.Type == v1alpha1.PromotionTypePromote && len(spec.Override.Gates) == 0)
 	must("nobody knows who asked for it", spec.RequestedBy.Username != "")
 	must("no plan was made just now", seen.Planned != nil && seen.Planned.Plan.Digest != "" && seen.Planned.Refused == "" && seen.Planned.Unable == "")
 	question := approval.Question{Plan: "any", Policy: v1alpha1.ApprovalPolicy{
@@ -438,4 +448,32 @@ func withState(status v1alpha1.PromotionStatus) v1alpha1.PromotionStatus {
 		}
 	}
 	return status
+}
+
+// checkStands says that what a status says of a promotion that waits still stands by a later one, without anybody having looked in between. An open
+// window may have closed: nobody wakes for that. And a freeze may have begun while it was closed anyway: then it is told in other words.
+func checkStands(t *testing.T, earlier, later v1alpha1.PromotionStatus) {
+	t.Helper()
+	for _, blocker := range earlier.Blockers {
+		i := slices.IndexFunc(later.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == blocker.Gate })
+		if i < 0 {
+			t.Errorf("gate %s has opened by itself, and nobody has looked", blocker.Gate)
+			continue
+		}
+		now := later.Blockers[i]
+		if blocker.Gate == v1alpha1.GateWindow {
+			now.Message = blocker.Message
+		}
+		if !equality.Semantic.DeepEqual(now, blocker) {
+			t.Errorf("gate %s says something else by itself, and nobody has looked:\n%+v\n%+v", blocker.Gate, blocker, now)
+		}
+	}
+	for _, blocker := range later.Blockers {
+		if blocker.Gate != v1alpha1.GateWindow && !slices.ContainsFunc(earlier.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == blocker.Gate }) {
+			t.Errorf("gate %s has closed by itself: %s", blocker.Gate, blocker.Message)
+		}
+	}
+	if !equality.Semantic.DeepEqual(earlier.Approvals, later.Approvals) || !equality.Semantic.DeepEqual(earlier.Checks, later.Checks) || !samePlan(earlier.Plan, later.Plan) {
+		t.Error("approvals, checks or the plan have changed by themselves")
+	}
 }

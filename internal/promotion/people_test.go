@@ -36,6 +36,17 @@ func (w *world) rejects(user, comment string) {
 	})
 }
 
+// says decides with a comment, or with none.
+func (w *world) says(user string, decision v1alpha1.Decision, comment string) {
+	what := fmt.Sprintf("%s decides %s and says %q", user, decision, comment)
+	if comment == "" {
+		what = fmt.Sprintf("%s decides %s and says nothing", user, decision)
+	}
+	w.happens(what, func() {
+		w.decide(v1alpha1.Approval{User: user, Decision: decision, PlanDigest: w.promotion.Status.Plan.Digest, Comment: comment})
+	})
+}
+
 // decide writes a person's entry, as the guard lets them.
 func (w *world) decide(entry v1alpha1.Approval) {
 	w.forget(entry.User)
@@ -81,11 +92,11 @@ func (w *world) guardIsBack() {
 }
 
 func (w *world) otherStarts(promotion string) {
-	w.happens(fmt.Sprintf("promotion %q starts in the same environment", promotion), func() { w.append(promotion, v1alpha1.AuditIntent, "") })
+	w.happens(fmt.Sprintf("promotion %q starts in the same environment", promotion), func() { w.appendOther(promotion, v1alpha1.AuditIntent) })
 }
 
 func (w *world) otherEnds(promotion string) {
-	w.happens(fmt.Sprintf("promotion %q has succeeded", promotion), func() { w.append(promotion, v1alpha1.AuditSucceeded, "") })
+	w.happens(fmt.Sprintf("promotion %q has succeeded", promotion), func() { w.appendOther(promotion, v1alpha1.AuditSucceeded) })
 }
 
 func (w *world) releaseIs(ready metav1.ConditionStatus, reason, message string) {

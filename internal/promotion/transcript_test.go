@@ -5,6 +5,7 @@ package promotion
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,7 +137,7 @@ var transcripts = map[string]func(w *world){
 	"superseded": func(w *world) {
 		w.requested()
 		w.happens(`the newer promotion "shop-1.5.0-production" starts`, func() {
-			w.append("shop-1.5.0-production", v1alpha1.AuditIntent, "")
+			w.appendOther("shop-1.5.0-production", v1alpha1.AuditIntent)
 			w.newer = "shop-1.5.0-production"
 		})
 		w.approves("alice")
@@ -201,7 +202,7 @@ var transcripts = map[string]func(w *world){
 		w.approves("alice")
 		w.happens("the deployer is deleted, and the other one succeeds", func() {
 			w.noDeployer = true
-			w.append("shop-1.3.9-production", v1alpha1.AuditSucceeded, "")
+			w.appendOther("shop-1.3.9-production", v1alpha1.AuditSucceeded)
 		})
 		w.happens("the deployer is created again", func() { w.noDeployer = false })
 	},
@@ -271,21 +272,21 @@ var transcripts = map[string]func(w *world){
 	"process-dies-before-intent-and-another-starts": func(w *world) {
 		w.requested()
 		w.dying("record", func() { w.approves("alice") })
-		w.append("shop-1.3.9-production", v1alpha1.AuditIntent, "")
+		w.appendOther("shop-1.3.9-production", v1alpha1.AuditIntent)
 		w.newProcess()
 		w.otherEnds("shop-1.3.9-production")
 	},
 	"process-dies-before-intent-and-another-takes-too-long": func(w *world) {
 		w.requested()
 		w.dying("record", func() { w.approves("alice") })
-		w.append("shop-1.3.9-production", v1alpha1.AuditIntent, "")
+		w.appendOther("shop-1.3.9-production", v1alpha1.AuditIntent)
 		w.newProcess()
 		w.passes("the time-out passes", 5*time.Minute)
 	},
 	"process-dies-before-intent-and-a-newer-starts": func(w *world) {
 		w.requested()
 		w.dying("record", func() { w.approves("alice") })
-		w.append("shop-1.5.0-production", v1alpha1.AuditIntent, "")
+		w.appendOther("shop-1.5.0-production", v1alpha1.AuditIntent)
 		w.newer = "shop-1.5.0-production"
 		w.newProcess()
 	},
@@ -358,8 +359,15 @@ var transcripts = map[string]func(w *world){
 	},
 }
 
+func allTranscripts() map[string]func(w *world) {
+	all := maps.Clone(transcripts)
+	maps.Copy(all, gateTranscripts)
+	maps.Copy(all, pairTranscripts)
+	return all
+}
+
 func TestWholePromotionsGoAsTheTranscriptsSay(t *testing.T) {
-	for name, story := range transcripts {
+	for name, story := range allTranscripts() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			story(w)
@@ -372,12 +380,13 @@ func TestWholePromotionsGoAsTheTranscriptsSay(t *testing.T) {
 }
 
 func TestEveryTranscriptHasItsPromotion(t *testing.T) {
+	all := allTranscripts()
 	files, err := filepath.Glob("testdata/*.golden")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if name := strings.TrimSuffix(filepath.Base(file), ".golden"); transcripts[name] == nil {
+		if name := strings.TrimSuffix(filepath.Base(file), ".golden"); all[name] == nil {
 			t.Errorf("%s belongs to no promotion: delete it", file)
 		}
 	}

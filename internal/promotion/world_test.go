@@ -4,21 +4,19 @@
 package promotion
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/approval"
 	"github.com/assent-dev/assent/internal/audit"
 )
 
@@ -45,8 +43,15 @@ type world struct {
 	release     *v1alpha1.Release
 	environment *v1alpha1.Environment
 	guard       Guard
+	// upstream are the other Environments of the project by name; projectHold is why the whole project is on hold.
+	upstream    map[string]*v1alpha1.Environment
+	projectHold string
+	// changes that the plan makes.
+	changes []v1alpha1.Change
 	// lost are the people who no longer hold the verb approve.
 	lost map[string]bool
+	// powerless are the people who no longer hold the verb override.
+	powerless map[string]bool
 	// newer is a newer promotion that has started.
 	newer string
 	// noDeployer says that the deployer's service account is not there; refused why the plan can never be carried out.
@@ -55,11 +60,16 @@ type world struct {
 
 	history audit.State
 	records []v1alpha1.AuditRecord
-	objects objects
-	// applied is what the process remembers; it dies with it.
+	// elsewhere are the histories of the other Environments, one after the other.
+	elsewhere []v1alpha1.AuditRecord
+	objects   objects
+	// applied and checks are what the process remembers; it dies with it.
 	applied bool
+	checks  map[string]CheckProgress
 	failure string
-	// diesBefore is the write that the process does not live to do: "status" or "record".
+	// wakeTime is when the operator looks again by itself; zero if it does not.
+	wakeTime time.Time
+	// diesBefore is the write that the process does not live to do: "status", "override", "mark" or "record".
 	diesBefore string
 }
 
@@ -72,8 +82,8 @@ type objects struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, now: monday, lost: map[string]bool{},
-		guard: Guard{Digest: digestOf("guard")},
+		t: t, now: monday, lost: map[string]bool{}, powerless: map[string]bool{}, upstream: map[string]*v1alpha1.Environment{},
+		checks: map[string]CheckProgress{}, guard: Guard{Digest: digestOf("guard")},
 		release: &v1alpha1.Release{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-1.4.0", UID: "release-uid", Generation: 1},
 			Spec:       v1alpha1.ReleaseSpec{Application: "shop", Version: "1.4.0"},
@@ -86,7 +96,7 @@ func newWorld(t *testing.T) *world {
 			},
 		},
 		promotion: &v1alpha1.Promotion{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-1.4.0-production", UID: "promotion-uid", Generation: 1},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-1.4.0-production", UID: "promotion-uid", Generation: 1, CreationTimestamp: metav1.NewTime(monday)},
 			Spec: v1alpha1.PromotionSpec{
 				Release: "shop-1.4.0", Environment: "production", Type: v1alpha1.PromotionTypePromote,
 				RequestedBy: v1alpha1.Person{Username: "bob", Groups: []string{"developers"}},
@@ -105,7 +115,30 @@ func (w *world) happens(what string, change func()) {
 	if change != nil {
 		change()
 	}
-	fmt.Fprintf(&w.log, "%s %s\n", w.now.Format("15:04"), what)
+	w.wakes(what)
+}
+
+// waits lets time pass until the operator looks again by itself. A second before, it would not have found anything new.
+func (w *world) waits(what string) {
+	if !w.wakeTime.After(w.now) {
+		w.t.Fatalf("%s: the operator does not look again by itself:\n%s", what, w.log.String())
+	}
+	w.now = w.wakeTime.Add(-time.Second)
+	seen, next, _ := w.look()
+	if _, waits := next.(Wait); !waits {
+		w.t.Errorf("%s: a second before the operator looks again, it would have decided %T", what, next)
+	}
+	checkStands(w.t, w.promotion.Status, asStored(w.t, Status(seen, next)))
+	w.now = w.wakeTime
+	w.wakes(what)
+}
+
+func (w *world) wakes(what string) {
+	layout := "15:04"
+	if w.now.Sub(monday) > 12*time.Hour {
+		layout = "2006-01-02 15:04"
+	}
+	fmt.Fprintf(&w.log, "%s %s\n", w.now.Format(layout), what)
 	for range 10 {
 		if !w.reconcile() {
 			return
@@ -116,31 +149,23 @@ func (w *world) happens(what string, change func()) {
 
 // reconcile once: observe, decide, act, record. It says whether there is more to do.
 func (w *world) reconcile() bool {
-	seen := w.observe(false)
-	next := Decide(seen)
-	var path []string
-	for {
-		path = append(path, strings.TrimPrefix(fmt.Sprintf("%T", next), "promotion."))
-		if len(path) > 8 {
-			w.t.Fatalf("the operator decides in circles: %v\n%s", path, w.log.String())
-		}
-		if plan, is := next.(MakePlan); is {
-			seen.Planned = w.plan(plan.Inputs)
-		} else if _, is := next.(Prove); is {
-			seen = w.observe(true)
-		} else {
-			break
-		}
-		next = Decide(seen)
-	}
+	seen, next, path := w.look()
 	fmt.Fprintf(&w.log, "  %s%s\n", strings.Join(path, ", "), details(next))
-	recorded := len(w.records)
-	before := w.promotion.Status
+	recorded, before := len(w.records), w.promotion.Status
+	marks := w.marks()
 	alive := w.carryOut(seen, next)
 	w.write(before, w.records[recorded:])
+	if !slices.Equal(marks, w.marks()) {
+		fmt.Fprintf(&w.log, "    marked in the environment: %s\n", cmp.Or(strings.Join(w.marks(), ", "), "nothing"))
+	}
+	w.wakeTime = time.Time{}
+	if wait, waits := next.(Wait); waits && wait.Again > 0 {
+		w.wakeTime = w.now.Add(wait.Again)
+	}
 	if !alive {
 		fmt.Fprintf(&w.log, "    the process dies before writing the %s\n", w.diesBefore)
-		w.diesBefore, w.applied = "", false
+		w.diesBefore = ""
+		w.dies()
 		return false
 	}
 	switch next.(type) {
@@ -151,13 +176,29 @@ func (w *world) reconcile() bool {
 	}
 }
 
+// dies forgets what only the process knew.
+func (w *world) dies() { w.applied, w.checks = false, map[string]CheckProgress{} }
+
+// look as an operator does: with a plan and live reads when the decision asks for them. It writes nothing, and tells what it decided on the way.
+func (w *world) look() (seen Observation, next Decision, path []string) {
+	seen, next = followed(w.t, w.observe(false), w.plan, func(Observation) Observation { return w.observe(true) }, func(_ Observation, next Decision) {
+		path = append(path, strings.TrimPrefix(fmt.Sprintf("%T", next), "promotion."))
+	})
+	return seen, next, path
+}
+
 // details of a decision that the status does not show.
 func details(next Decision) string {
 	switch next := next.(type) {
 	case Wait:
+		var more string
 		if next.Again > 0 {
-			return fmt.Sprintf(" (look again in %s)", next.Again)
+			more = fmt.Sprintf(" (look again in %s)", next.Again)
 		}
+		if len(next.Run) > 0 {
+			more += fmt.Sprintf(" (run %s)", strings.Join(next.Run, ", "))
+		}
+		return more
 	case Watch:
 		return fmt.Sprintf(" (at most %s)", next.Deadline)
 	case Finish:
@@ -167,201 +208,4 @@ func details(next Decision) string {
 	case Rest, MakePlan, Prove, Start, Apply, Prune, End, Acknowledge:
 	}
 	return ""
-}
-
-// carryOut a decision in the simplest way. It returns false if the process has died.
-func (w *world) carryOut(seen Observation, next Decision) bool {
-	status := func() bool { return w.act("status", func() { w.setStatus(Status(seen, next)) }) }
-	record := func(kind v1alpha1.AuditType, reason string) bool {
-		return kind == "" || w.act("record", func() { w.append(w.promotion.Name, kind, reason) })
-	}
-	switch next := next.(type) {
-	case Start: // closed for decisions first, so that what was decided on is what is recorded
-		return status() && record(v1alpha1.AuditIntent, "")
-	case Apply:
-		w.applied, w.objects.applied = true, w.objects.total
-	case Prune:
-		w.objects.prunes = false
-	case Finish:
-		return record(next.Type, next.Message) && status()
-	case End:
-		return record(next.Type, next.Message) && status()
-	case Rest, MakePlan, Prove, Wait, Watch, Conclude, Acknowledge:
-	}
-	return status()
-}
-
-// act does one write, unless the process dies before it.
-func (w *world) act(what string, write func()) bool {
-	if w.diesBefore == what {
-		return false
-	}
-	write()
-	return true
-}
-
-// setStatus keeps the status as the API server would: times have whole seconds, what is empty is not there.
-func (w *world) setStatus(status v1alpha1.PromotionStatus) {
-	checkBounds(w.t, status)
-	raw, err := json.Marshal(status)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.promotion.Status = v1alpha1.PromotionStatus{}
-	if err := json.Unmarshal(raw, &w.promotion.Status); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// append to the environment's history.
-func (w *world) append(promotion string, kind v1alpha1.AuditType, reason string) {
-	record, err := audit.Seal("shop", w.history.Head, v1alpha1.AuditRecordSpec{
-		Environment: "production", Type: kind, Time: metav1.NewTime(w.now), Reason: reason,
-		Promotion: v1alpha1.ObjectIdentity{Name: promotion, UID: promotion + "-uid"},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.records = append(w.records, *record)
-	w.history = w.history.Follow(record)
-	if w.environment != nil {
-		w.environment.Status.Audit = w.history.Head
-	}
-}
-
-// observe the world, from caches or live.
-func (w *world) observe(live bool) Observation {
-	seen := Observation{
-		Now: w.now, Live: live, Promotion: w.promotion.DeepCopy(), Release: w.release.DeepCopy(), Environment: w.environment.DeepCopy(),
-		Guard: w.guard, Newer: w.newer,
-	}
-	if w.environment != nil {
-		seen.EnvironmentDigest = digestOf(w.environment.Spec)
-	}
-	if w.history.Open != nil && w.history.Open.Spec.Promotion.Name != w.promotion.Name {
-		seen.Running = w.history.Open.Spec.Promotion.Name
-	}
-	if live {
-		seen.Authority = map[string]approval.Authority{}
-		for _, entry := range w.promotion.Spec.Approvals {
-			seen.Authority[entry.User] = approval.AuthorityHeld
-			if w.lost[entry.User] {
-				seen.Authority[entry.User] = approval.AuthorityLost
-			}
-		}
-	}
-	intent, outcome := w.recorded()
-	if !w.promotion.Status.StartTime.IsZero() {
-		seen.Rollout = w.rollout(intent, outcome)
-	} else if live && outcome != nil {
-		seen.Rollout = &Rollout{Outcome: outcome}
-	}
-	return seen
-}
-
-// recorded is what the history says of the promotion.
-func (w *world) recorded() (intent, outcome *v1alpha1.AuditRecord) {
-	for i := range w.records {
-		switch record := &w.records[i]; {
-		case record.Spec.Promotion.Name != w.promotion.Name:
-		case record.Spec.Type == v1alpha1.AuditIntent:
-			intent = record
-		default:
-			outcome = record
-		}
-	}
-	return intent, outcome
-}
-
-func (w *world) rollout(intent, outcome *v1alpha1.AuditRecord) *Rollout {
-	rollout := &Rollout{
-		Intent: intent, Outcome: outcome, Applied: w.applied, Failure: w.failure, Hopeless: w.objects.hopeless, Prunes: w.objects.prunes,
-		Healthy: w.applied && w.objects.healthy == w.objects.total,
-	}
-	if w.applied {
-		rollout.Progress = v1alpha1.RolloutProgress{
-			Applied: ptr.To(w.objects.applied), Healthy: ptr.To(w.objects.healthy), Total: ptr.To(w.objects.total), Failing: w.objects.failing,
-		}
-	}
-	return rollout
-}
-
-// plan pretends to render: the digest is that of the inputs.
-func (w *world) plan(inputs v1alpha1.PlanInputs) *Planned {
-	switch {
-	case w.refused != "":
-		return &Planned{Refused: w.refused}
-	case w.noDeployer:
-		return &Planned{
-			Unable: fmt.Sprintf(`service account %q does not exist in namespace "shop-prod"`, w.environment.Spec.Target.ServiceAccountName),
-			Remedy: "whoever administers namespace \"shop-prod\", by `kubectl -n shop-prod create serviceaccount " + w.environment.Spec.Target.ServiceAccountName + "`",
-		}
-	}
-	decisive := inputs
-	decisive.Deployed = ""
-	return &Planned{Plan: v1alpha1.Plan{
-		Digest: digestOf(decisive), RenderedDigest: digestOf(inputs.ReleaseDigest), Objects: ptr.To(w.objects.total), Inputs: inputs,
-		Diff: "+ image: shop:1.4.0", PlannedTime: metav1.NewTime(w.now),
-	}}
-}
-
-// write down the status that came out, and what was recorded.
-func (w *world) write(before v1alpha1.PromotionStatus, records []v1alpha1.AuditRecord) {
-	after := w.promotion.Status
-	if equality.Semantic.DeepEqual(before, after) {
-		fmt.Fprintln(&w.log, "    nothing changes")
-	} else {
-		w.writeStatus(before, after)
-	}
-	for _, record := range records {
-		fmt.Fprintf(&w.log, "    on record: %d %s\n", record.Spec.Sequence, record.Spec.Type)
-	}
-}
-
-func (w *world) writeStatus(before, after v1alpha1.PromotionStatus) {
-	line := func(what, text string) { fmt.Fprintf(&w.log, "    %s: %s\n", what, text) }
-	for _, condition := range after.Conditions {
-		earlier := meta.FindStatusCondition(before.Conditions, condition.Type)
-		if earlier == nil || !equality.Semantic.DeepEqual(*earlier, condition) {
-			line(condition.Type, fmt.Sprintf("%s, %s: %s", condition.Status, condition.Reason, condition.Message))
-		}
-	}
-	for _, condition := range before.Conditions {
-		if meta.FindStatusCondition(after.Conditions, condition.Type) == nil {
-			line(condition.Type, "gone")
-		}
-	}
-	if after.Plan.Digest != before.Plan.Digest {
-		line("plan", approval.Short(after.Plan.Digest))
-	} else if !equality.Semantic.DeepEqual(before.Plan, after.Plan) && after.CompletionTime.IsZero() {
-		line("plan", "made anew, the same digest")
-	}
-	if !equality.Semantic.DeepEqual(before.Approvals, after.Approvals) {
-		line("approvals", summary(after.Approvals))
-	}
-	if !equality.Semantic.DeepEqual(before.Blockers, after.Blockers) {
-		for _, blocker := range after.Blockers {
-			line("blocked by "+string(blocker.Gate), blocker.Message)
-			line("  cleared by", blocker.Clears)
-		}
-		if len(after.Blockers) == 0 {
-			line("blocked by", "nothing")
-		}
-	}
-}
-
-func summary(approvals v1alpha1.ApprovalStatus) string {
-	parts := []string{approvals.Summary}
-	for _, rule := range approvals.Rules {
-		if len(rule.ApprovedBy) > 0 {
-			parts = append(parts, fmt.Sprintf("rule %s by %s", rule.Name, strings.Join(rule.ApprovedBy, " and ")))
-		}
-	}
-	for _, counted := range approvals.Counted {
-		parts = append(parts, fmt.Sprintf("%s counts since %s", counted.User, counted.Time.UTC().Format("15:04")))
-	}
-	for _, ignored := range approvals.Ignored {
-		parts = append(parts, ignored.User+" does not count")
-	}
-	return strings.Join(parts, ", ")
 }
