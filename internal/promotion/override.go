@@ -62,6 +62,12 @@ func overridesFull(seen Observation) bool {
 		!slices.ContainsFunc(seen.Environment.Status.Overrides, func(used v1alpha1.UsedOverride) bool { return used.Promotion == seen.Promotion.Name })
 }
 
+// unannounced are the gates that the override would open now, and that were open when the decisions were closed. What the history and the Environment
+// are told of was settled then: a gate that is not named there is never opened.
+func (j judgement) unannounced(p *v1alpha1.Promotion) []v1alpha1.OverridableGate {
+	return slices.DeleteFunc(slices.Clone(j.overridden), func(gate v1alpha1.OverridableGate) bool { return slices.Contains(p.Status.Overridden, gate) })
+}
+
 // explainOverride adds to the blockers that an override names why it does not open them.
 func (j *judgement) explainOverride(seen Observation, opens opening) {
 	for i := range j.blockers {

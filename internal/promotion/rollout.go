@@ -74,7 +74,9 @@ func decideUnrecorded(seen Observation) Decision {
 		}
 	}
 	found := judge(seen, approvals)
-	switch {
+	switch unannounced := found.unannounced(seen.Promotion); {
+	case len(unannounced) > 0:
+		return end(fmt.Sprintf("%s closed after the decisions had been, and nobody was told that the override would open it; create a new promotion", gateWords(unannounced)))
 	case len(found.blockers) == 0:
 		return Start{Approvals: approvals, Overridden: found.overridden}
 	case found.only(v1alpha1.GateQueue) && remaining(seen) > 0:
