@@ -109,7 +109,11 @@ func approvalGate(seen Observation, approvals approval.Result) *v1alpha1.Blocker
 		blocker.Users = append(blocker.Users, rejection.User)
 	}
 	for _, ignored := range approvals.Status.Ignored {
-		blocker.Message = joined(blocker.Message, fmt.Sprintf("not counted: %q %s", ignored.User, ignored.Reason))
+		told := fmt.Sprintf("%q %s", ignored.User, ignored.Reason)
+		if !slices.ContainsFunc(approvals.Unexplained, func(b approval.Ballot) bool { return b.User == ignored.User }) {
+			told = "not counted: " + told // an unexplained rejection does count, in its way
+		}
+		blocker.Message = joined(blocker.Message, told)
 	}
 	blocker.Clears = sentence(clears)
 	if ttl := requestTTL(seen); ttl > 0 {
