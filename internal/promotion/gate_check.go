@@ -22,31 +22,41 @@ type checksJudged struct {
 }
 
 // judgeChecks says whether every check has passed for the current plan. A check runs as soon as there is a plan, so that people decide with its answer
-// in view, and again when its answer is stale and nothing else (last) keeps the Promotion from starting: a Promotion that waits for people asks nobody.
+// in view, and again when its answer is stale and nothing else keeps the Promotion from starting, neither another gate (last) nor another check that
+// stands in the way: a Promotion that waits for people asks nobody.
 func judgeChecks(seen Observation, last bool) checksJudged {
 	var found checksJudged
 	if seen.Environment == nil || currentPlan(seen).Digest == "" {
 		return found
 	}
 	var lacks, clears []string
+	asks := func(check v1alpha1.Check) {
+		lacks = append(lacks, fmt.Sprintf("check %q is running", check.Name))
+		clears = append(clears, fmt.Sprintf("the answer to check %q; nobody has to do anything", check.Name))
+		if !runs(seen, check.Name) {
+			found.run = append(found.run, check.Name)
+		}
+	}
+	var outdated []v1alpha1.Check
 	for _, check := range seen.Environment.Spec.Checks {
 		answer := answerOf(seen, check.Name)
-		running := runs(seen, check.Name)
 		stale := answer != nil && !seen.Now.Before(answer.Time.Add(seconds(check.ValidSeconds)))
-		ask := answer == nil || (stale && last)
 		switch {
-		case running || ask:
-			lacks = append(lacks, fmt.Sprintf("check %q is running", check.Name))
-			clears = append(clears, fmt.Sprintf("the answer to check %q; nobody has to do anything", check.Name))
-			if !running {
-				found.run = append(found.run, check.Name)
-			}
+		case runs(seen, check.Name), answer == nil, stale && last && answer.Result != v1alpha1.CheckPassed:
+			asks(check)
 		case answer.Result != v1alpha1.CheckPassed:
 			lacks = append(lacks, fmt.Sprintf("check %q has failed: %s", check.Name, Clip(answer.Message, 600)))
 			clears = append(clears, whoMends(seen, check))
 			if last {
 				found.again = soonest(found.again, answer.Time.Add(seconds(check.ValidSeconds)).Sub(seen.Now))
 			}
+		case stale:
+			outdated = append(outdated, check)
+		}
+	}
+	if last && len(lacks) == 0 {
+		for _, check := range outdated {
+			asks(check)
 		}
 	}
 	if len(lacks) > 0 {

@@ -206,6 +206,18 @@ var gateTranscripts = map[string]func(w *world){
 		w.answers("change-ticket", v1alpha1.CheckPassed, "the ticket is approved")
 		w.answers("load", v1alpha1.CheckPassed, "the load is low")
 	},
+	"check-stale-while-another-has-failed": func(w *world) {
+		w.nobodyApproves()
+		w.check("change-ticket", 60)
+		w.check("load", 600)
+		w.requested()
+		w.answers("change-ticket", v1alpha1.CheckPassed, "the ticket is approved")
+		w.answers("load", v1alpha1.CheckFailed, "the load is high")
+		w.nothing()
+		w.waits("the answer about the load is stale")
+		w.answers("load", v1alpha1.CheckPassed, "the load is low")
+		w.answers("change-ticket", v1alpha1.CheckPassed, "the ticket is approved")
+	},
 	"check-rerun": func(w *world) {
 		w.nobodyApproves()
 		w.check("change-ticket", 600)
