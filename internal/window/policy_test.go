@@ -144,6 +144,19 @@ func TestARolloutMayStartInsideOfAnAllowWindowAndOutsideOfEveryFreeze(t *testing
 		{"half an hour of daylight saving", allow(recurring("15 2 * * *", 10*minute, "Australia/Lord_Howe")), "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z", "", "outside the allow windows; the next opens Sunday 2026-10-04 02:30 +11"},
 		{"a midnight that is skipped", allow(recurring("0 0 * * *", hour, "America/Sao_Paulo")), "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z", "", "outside the allow windows; the next opens Sunday 2018-11-04 01:00 -02"},
 		{"a day that is skipped", allow(recurring("0 9 30 12 *", hour, "Pacific/Apia")), "2011-12-29T12:00:00Z", "2011-12-30T10:00:00Z", "", "outside the allow windows; the next opens Saturday 2011-12-31 00:00 +14"},
+
+		// Searches that pass over what they must not.
+		{"only the tail of a minute is open", both(allow(recurring("0 12 * * *", 90, "")), freeze(recurring("0 12 * * *", minute, ""))), "2026-03-02T11:00:00Z", "2026-03-02T12:01:00Z", "",
+			"outside the allow windows; the next opens Monday 2026-03-02 12:01 UTC"},
+		{"only the head of a minute is open", both(allow(recurring("0 12 * * *", hour, "")), freeze(fixed("2026-03-02T12:00:30Z", "2026-03-02T14:00:00Z"))), "2026-03-02T11:00:00Z",
+			"2026-03-02T12:00:00Z", "", "outside the allow windows; the next opens Monday 2026-03-02 12:00 UTC"},
+		{"only the last minute of a day is open", freeze(recurring("0 0 * * *", day-minute, "")), "2026-03-02T11:00:00Z", "2026-03-02T23:59:00Z", "", "a freeze lasts until Monday 2026-03-02 23:59 UTC"},
+		{"only the last minute of the second day is open", freeze(recurring("0 0 1 3 *", 2*day-minute, "")), "2026-03-01T11:00:00Z", "2026-03-02T23:59:00Z", "", "a freeze lasts until Monday 2026-03-02 23:59 UTC"},
+		{"what began on the last day of a month", freeze(recurring("0 0 31 1 *", 60*day, "")), "2026-02-15T00:00:00Z", "2026-04-01T00:00:00Z", "", "a freeze lasts until Wednesday 2026-04-01 00:00 UTC"},
+		{"days like those before the clocks changed", both(allow(recurring("0 9 * * *", hour, "Europe/Zurich")), freeze(recurring("0 0 1 3 *", 40*day, ""))), "2026-03-02T00:00:00Z",
+			"2026-04-10T07:00:00Z", "", "a freeze lasts until Friday 2026-04-10 00:00 UTC; the next opening is Friday 2026-04-10 09:00 CEST"},
+		{"days unlike that after the clocks changed", freeze(recurring("30 2 * * *", day-10*minute, "Europe/Zurich")), "2026-03-29T12:00:00Z", "2026-03-31T00:20:00Z", "",
+			"a freeze lasts until Tuesday 2026-03-31 02:20 CEST"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			verdict := parse(t, row.policy).At(instant(row.at))
