@@ -110,7 +110,7 @@ func TestAnErrorPointsIntoTheRule(t *testing.T) {
 		"plan.objects > 'a'":                                        "found no matching overload for '_>_' applied to '(int, string)' (line 1, column 14): > 'a'",
 		"plan == 'a'":                                               "found no matching overload for '_==_' applied to '(plan, string)' (line 1, column 6): == 'a'",
 		"plan.objects >":                                            "Syntax error: mismatched input '<EOF>' (line 1, column 15, at the end of the line)",
-		"plan.objects > 1 &&\n  release.versoin == '1'":             "undefined field 'versoin' (line 2, column 10): .versoin == '1'",
+		"plan.objects > 1 &&\n  release.versions == '1'":            "undefined field 'versions' (line 2, column 10): .versions == '1'",
 		"'größe 🎉' == release.version && plam == 1":                 "undeclared reference to 'plam' (line 1, column 33): plam == 1",
 		"release.labels['größe'] == 'ü' && 'é' == plam":             "undeclared reference to 'plam' (line 1, column 42): plam",
 		"release.version.matches('[a-')":                            "invalid regular expression (RE2) (line 1, column 25): '[a-')",
