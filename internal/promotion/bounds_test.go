@@ -4,6 +4,7 @@
 package promotion
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -29,7 +30,33 @@ func checkBounds(t *testing.T, status v1alpha1.PromotionStatus) {
 			t.Errorf("two blockers for gate %q", blocker.Gate)
 		}
 		gates = append(gates, blocker.Gate)
+		for _, names := range [][]string{blocker.Users, blocker.Groups} {
+			unique(t, "the names of a blocker", names, 16)
+			for _, name := range names {
+				text("a name in a blocker", name, 1, 253)
+			}
+		}
 	}
+	if !slices.IsSortedFunc(gates, func(a, b v1alpha1.Gate) int { return slices.Index(importance, a) - slices.Index(importance, b) }) {
+		t.Errorf("the blockers must be sorted by importance: %v", gates)
+	}
+	var checks, rules []string
+	for _, check := range status.Checks {
+		checks = append(checks, check.Name)
+		text("the message of a check", check.Message, 1, 2048)
+		if check.Time.IsZero() || check.PlanDigest == "" || check.Result == "" {
+			t.Errorf("check %q has no time, no plan or no result", check.Name)
+		}
+	}
+	unique(t, "the checks", checks, 8)
+	for _, rule := range status.Plan.Rules {
+		rules = append(rules, rule.Name)
+		if rule.Message != "" || rule.Applicability == v1alpha1.RuleUnknown {
+			text("why nobody knows whether a rule applies", rule.Message, 1, 1024)
+		}
+	}
+	unique(t, "the rules of a plan", rules, 16)
+	unique(t, "the gates that are overridden", status.Overridden, 8)
 	for _, condition := range status.Conditions {
 		text("the message of condition "+condition.Type, condition.Message, 1, 2048) // the API lets in 32768, an audit record 2048
 		text("the reason of condition "+condition.Type, condition.Reason, 1, 64)
@@ -44,6 +71,15 @@ func checkBounds(t *testing.T, status v1alpha1.PromotionStatus) {
 		text("the summary of approvals", status.Approvals.Summary, 1, 16)
 	}
 	checkKstatus(t, status)
+}
+
+// unique holds a set against its bound.
+func unique[T cmp.Ordered](t *testing.T, what string, set []T, most int) {
+	t.Helper()
+	sorted := slices.Sorted(slices.Values(set))
+	if len(set) > most || len(slices.Compact(sorted)) != len(set) {
+		t.Errorf("%s must be at most %d, each once: %v", what, most, set)
+	}
 }
 
 // checkKstatus holds a status against what GitOps tools make of it: a promotion that waits for people is healthy.

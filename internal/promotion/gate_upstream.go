@@ -129,7 +129,7 @@ func nextSoaked(seen Observation) time.Duration {
 	var next time.Duration
 	for _, name := range seen.Environment.Spec.After {
 		if before := seen.Project[name]; before != nil {
-			if known := soak.Find(&before.Status, string(seen.Release.UID)); known != nil {
+			if known := soak.Find(&before.Status, string(seen.Release.UID)); known != nil && soak.Healthy(*known, seen.Now) < needed {
 				next = soonest(next, soak.Reaches(*known, needed).Sub(seen.Now))
 			}
 		}

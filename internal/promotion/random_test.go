@@ -1,0 +1,267 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package promotion
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/approval"
+)
+
+// random makes observations of all kinds, many of them odd.
+type random struct{ *rand.Rand }
+
+// oneIn says yes once in n times.
+func (r random) oneIn(n int) bool { return r.IntN(n) == 0 }
+
+func pick[T any](r random, from ...T) T { return from[r.IntN(len(from))] }
+
+// text that others wrote: short, long, in Unicode, or broken.
+func (r random) text() string {
+	return pick(r, "because", strings.Repeat("long ", 800), strings.Repeat("ü", 1999), strings.Repeat("🎉", 900), "\xff\xfe broken", strings.Repeat("\u200b", 2048), "line\nbreak")
+}
+
+// bounded text, as the API server lets it in.
+func (r random) bounded() string {
+	return pick(r, "because", strings.Repeat("🎉", 1024), "\u2028", "<&>")
+}
+
+func (r random) user() string {
+	return pick(r, "alice", "bob", "carol", "dave", "system:serviceaccount:ci:robot", strings.Repeat("\U000e0001", 253))
+}
+
+func (r random) groups() []string {
+	return pick(r, nil, []string{"owners"}, []string{"security"}, []string{"owners", "security"})
+}
+
+// plan that would come out of these inputs.
+func (r random) planned(inputs v1alpha1.PlanInputs) *Planned {
+	switch {
+	case r.oneIn(20):
+		return &Planned{Refused: r.text()}
+	case r.oneIn(15):
+		return &Planned{Unable: r.text(), Remedy: pick(r, "", r.text())}
+	case r.oneIn(40):
+		return &Planned{}
+	}
+	plan := planOf(inputs)
+	plan.PlannedTime = metav1.NewTime(monday)
+	if r.oneIn(15) {
+		return &Planned{Plan: plan, Unable: r.text(), Remedy: r.text(), Gate: pick(r, "", "", v1alpha1.GateRelease)}
+	}
+	return &Planned{Plan: plan}
+}
+
+// planner makes one plan of the inputs, or one problem, whenever it is asked.
+func (r random) planner(seen Observation) func(v1alpha1.PlanInputs) *Planned {
+	plan := r.planned(v1alpha1.PlanInputs{})
+	var rules []v1alpha1.PlanRule
+	if seen.Environment != nil {
+		rules = r.planRules(seen.Environment)
+	}
+	return func(inputs v1alpha1.PlanInputs) *Planned {
+		if plan.Plan.Digest == "" {
+			return plan
+		}
+		made := planOf(inputs)
+		made.PlannedTime, made.Rules = metav1.NewTime(monday), rules
+		return &Planned{Plan: made, Unable: plan.Unable, Remedy: plan.Remedy, Gate: plan.Gate}
+	}
+}
+
+func planOf(inputs v1alpha1.PlanInputs) v1alpha1.Plan {
+	decisive := inputs
+	decisive.Deployed = ""
+	return v1alpha1.Plan{Digest: digestOf(decisive), RenderedDigest: digestOf("rendered"), Objects: ptr.To[int32](3), Inputs: inputs, Diff: "+ image"}
+}
+
+// observation of a promotion; its parts fit together more often than not.
+func (r random) observation() Observation {
+	w := newWorld(nil)
+	seen := Observation{
+		Now: monday.Add(time.Duration(r.IntN(pick(r, 1200, 200000))) * time.Second), Live: r.oneIn(2), Promotion: w.promotion, Release: w.release, Environment: w.environment,
+		EnvironmentDigest: digestOf("rules"), Guard: w.guard,
+	}
+	r.surroundings(&seen, w)
+	r.policy(&seen.Environment.Spec.Approval)
+	inputs := inputsOf(seen)
+	plan := planOf(inputs)
+	status := &seen.Promotion.Status
+	if r.oneIn(2) {
+		status.Plan = plan
+		status.Plan.PlannedTime = metav1.NewTime(monday)
+	}
+	for range r.IntN(5) {
+		r.ballot(&seen, plan.Digest)
+	}
+	r.request(&seen.Promotion.Spec)
+	r.gates(&seen)
+	r.override(&seen, plan.Digest)
+	r.checks(&seen, plan.Digest)
+	status.Plan.Rules = r.planRules(seen.Environment)
+	if r.oneIn(3) {
+		status.StartTime = metav1.NewTime(monday)
+		meta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRollingOut, Message: "runs"})
+		seen.Rollout = r.rollout()
+	} else if r.oneIn(20) {
+		seen.Rollout = &Rollout{Outcome: r.outcome()}
+	}
+	if r.oneIn(2) && !status.StartTime.IsZero() {
+		r.overridden(seen.Promotion)
+	}
+	if r.oneIn(12) {
+		status.CompletionTime = metav1.NewTime(monday)
+	}
+	if r.oneIn(25) {
+		seen.Promotion.DeletionTimestamp = ptr.To(metav1.NewTime(monday))
+	}
+	if r.oneIn(15) {
+		seen.Release = nil
+	}
+	if r.oneIn(15) {
+		seen.Environment = nil
+	}
+	return seen
+}
+
+// surroundings of the promotion: what may change without it.
+func (r random) surroundings(seen *Observation, w *world) {
+	if r.oneIn(10) {
+		w.releaseIs(pick(r, metav1.ConditionFalse, metav1.ConditionUnknown), v1alpha1.ReasonFetchFailed, r.text())
+	}
+	if r.oneIn(20) {
+		w.release.Status.Digest = ""
+	}
+	if r.oneIn(20) {
+		w.release.Status.Conditions = nil
+	}
+	if r.oneIn(20) {
+		w.release.Spec.Application = "billing"
+	}
+	if r.oneIn(10) {
+		seen.Guard = Guard{Problems: []string{r.text(), r.text()}}
+	}
+	if r.oneIn(10) {
+		seen.Running = "another"
+	}
+	if r.oneIn(15) {
+		seen.Newer = strings.Repeat("n", 253)
+	}
+	if r.oneIn(3) {
+		w.environment.Status.Audit.Head = digestOf("head")
+	}
+	if r.oneIn(10) {
+		w.environment.Spec.Rollout.TimeoutSeconds = 0
+	}
+}
+
+func (r random) policy(policy *v1alpha1.ApprovalPolicy) {
+	if r.oneIn(4) {
+		policy.SelfApproval = v1alpha1.SelfApprovalAllowed
+	}
+	if r.oneIn(4) {
+		policy.ServiceAccounts = v1alpha1.ServiceAccountApprovalAllowed
+	}
+	if r.oneIn(4) {
+		policy.OneRulePerPerson = v1alpha1.OneRulePerPersonNotRequired
+	}
+	for i := range r.IntN(4) {
+		rule := v1alpha1.ApprovalRule{Name: fmt.Sprintf("rule-%d", i), Required: ptr.To(int32(r.IntN(3))), Groups: r.groups()}
+		if r.oneIn(4) {
+			rule.When = "evaluated when the plan is made"
+		}
+		policy.Rules = append(policy.Rules, rule)
+	}
+	policy.Comment = pick(r, "", "", v1alpha1.CommentNever, v1alpha1.CommentOnRejection, v1alpha1.CommentAlways)
+	if r.oneIn(3) {
+		policy.RequestTTLSeconds = int32(60 + r.IntN(200000))
+	}
+	if r.oneIn(3) {
+		policy.ValidSeconds = int32(60 + r.IntN(200000))
+	}
+	if r.oneIn(50) {
+		policy.Rules = nil
+		for i := range 16 {
+			rule := v1alpha1.ApprovalRule{Name: strings.Repeat("r", 60) + fmt.Sprint(i), Required: ptr.To[int32](16)}
+			for range 64 {
+				rule.Users = append(rule.Users, strings.Repeat("ü", 253))
+			}
+			policy.Rules = append(policy.Rules, rule)
+		}
+	}
+}
+
+func (r random) ballot(seen *Observation, plan v1alpha1.Digest) {
+	user := r.user()
+	for _, entry := range seen.Promotion.Spec.Approvals {
+		if entry.User == user {
+			return
+		}
+	}
+	decision := v1alpha1.DecisionApproved
+	if r.oneIn(15) {
+		decision = v1alpha1.DecisionRejected
+	}
+	entry := v1alpha1.Approval{User: user, Decision: decision, PlanDigest: pick(r, plan, plan, plan, digestOf("old"), ""), Comment: pick(r, "", r.bounded()), Groups: r.groups()}
+	seen.Promotion.Spec.Approvals = append(seen.Promotion.Spec.Approvals, entry)
+	if seen.Authority == nil {
+		seen.Authority = map[string]approval.Authority{}
+	}
+	if r.oneIn(2) {
+		seen.Promotion.Status.Approvals.Counted = append(seen.Promotion.Status.Approvals.Counted, v1alpha1.CountedApproval{
+			User: user, PlanDigest: plan, Time: metav1.NewTime(monday.Add(time.Duration(r.IntN(600)) * time.Second)),
+		})
+	}
+	seen.Authority[user] = pick(r, approval.AuthorityHeld, approval.AuthorityHeld, approval.AuthorityHeld, approval.AuthorityLost)
+}
+
+func (r random) request(spec *v1alpha1.PromotionSpec) {
+	if r.oneIn(15) {
+		spec.Cancel.Reason = r.bounded()
+	}
+	if r.oneIn(25) {
+		spec.Type = v1alpha1.PromotionTypeRollback
+	}
+	if r.oneIn(25) {
+		spec.RequestedBy = v1alpha1.Person{}
+	}
+}
+
+func (r random) outcome() *v1alpha1.AuditRecord {
+	return &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{Reason: r.bounded(), Type: pick(r,
+		v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditCancelled, v1alpha1.AuditRejected, v1alpha1.AuditSuperseded)}}
+}
+
+func (r random) rollout() *Rollout {
+	if r.oneIn(10) {
+		return nil
+	}
+	rollout := &Rollout{Applied: r.oneIn(2), Healthy: r.oneIn(2), Hopeless: r.oneIn(6), Prunes: r.oneIn(3)}
+	if !r.oneIn(3) {
+		rollout.Intent = &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{Type: v1alpha1.AuditIntent}}
+	}
+	if r.oneIn(8) {
+		rollout.Outcome = r.outcome()
+	}
+	if r.oneIn(8) {
+		rollout.Failure = r.text()
+	}
+	if r.oneIn(2) {
+		rollout.Progress = v1alpha1.RolloutProgress{Applied: ptr.To[int32](1), Healthy: ptr.To[int32](0), Total: ptr.To[int32](3)}
+		for range r.IntN(4) {
+			rollout.Progress.Failing = append(rollout.Progress.Failing, v1alpha1.FailingObject{
+				ObjectReference: v1alpha1.ObjectReference{Kind: "Deployment", Name: "shop"}, Message: strings.ToValidUTF8(r.text(), "?"),
+			})
+		}
+	}
+	return rollout
+}
