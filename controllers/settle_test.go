@@ -138,3 +138,26 @@ func TestTheMarkOfAnOverrideStaysUntilItIsTakenOff(t *testing.T) {
 	g.Expect(status.Overrides).To(HaveLen(mostOverrides))
 	g.Expect(status.Overrides[0].Promotion).To(Equal("b"), "no mark gives way to another")
 }
+
+func TestAPromotionThatWaitedUnlistedIsCountedOutByTheWriteThatEndsIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		listed []string
+		count  *int32
+		want   *int32
+	}{
+		"more wait than are listed":            {[]string{"a"}, ptr.To[int32](3), ptr.To[int32](2)},
+		"it is listed, and taken off the list": {[]string{"a", "shop-2"}, ptr.To[int32](3), ptr.To[int32](3)},
+		"all that wait are listed":             {[]string{"a"}, ptr.To[int32](1), ptr.To[int32](1)},
+		"nobody has counted":                   {nil, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			status := &v1alpha1.EnvironmentStatus{WaitingCount: c.count}
+			for _, listed := range c.listed {
+				status.Waiting = append(status.Waiting, v1alpha1.WaitingPromotion{Promotion: listed})
+			}
+			takeOffCount(status, "shop-2")
+			g.Expect(status.WaitingCount).To(Equal(c.want))
+		})
+	}
+}
