@@ -165,6 +165,28 @@ func (o *Operator) Running() bool {
 	}
 }
 
+// CoreTime is the processor time that the running operator has used. It is read from /proc, in hundredths of a second.
+func (o *Operator) CoreTime() (time.Duration, error) {
+	if !o.Running() {
+		return 0, errors.New("the operator does not run")
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", o.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the operator's processor time: %w", err)
+	}
+	// The fields after the name, which is in parentheses and may hold anything: the 12th and 13th are user and system time.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var used time.Duration
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the operator's processor time: %w", err)
+		}
+		used += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return used, nil
+}
+
 // Stop ends the operator in good order, and fails if it does not end.
 func (o *Operator) Stop() error {
 	return o.signal(syscall.SIGTERM)
