@@ -5,7 +5,6 @@ package check
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -71,10 +70,6 @@ func urlProblem(text string) string {
 		return "must not have a fragment: it is never sent"
 	case to.Port() != "" && !portNumber(to.Port()), strings.HasSuffix(to.Host, ":"):
 		return "must have a port from 1 to 65535, or none"
-	case strings.HasPrefix(to.Host, "["):
-		if _, err := netip.ParseAddr(to.Hostname()); err != nil {
-			return "must have an IPv6 address in the brackets"
-		}
 	}
 	return ""
 }
