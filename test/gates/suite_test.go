@@ -18,6 +18,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -281,4 +283,27 @@ func (p *project) records(ctx context.Context, asked *v1alpha1.Promotion) []v1al
 		found = append(found, record.Spec.Type)
 	}
 	return found
+}
+
+// overridden is the promotion's condition of that name.
+func overridden(asked *v1alpha1.Promotion) *metav1.Condition {
+	return meta.FindStatusCondition(asked.Status.Conditions, v1alpha1.ConditionOverridden)
+}
+
+// environmentWriter may change Environments, and use none of their verbs.
+func environmentWriter() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"environments"}, Verbs: []string{"get", "update", "patch"}}
+}
+
+// unbind takes every right in the project away from a user.
+func (p *project) unbind(ctx context.Context, user string) {
+	GinkgoHelper()
+	var bindings rbacv1.RoleBindingList
+	Expect(p.as(cluster.Admin).List(ctx, &bindings, client.InNamespace(p.Name))).To(Succeed())
+	for i := range bindings.Items {
+		binding := &bindings.Items[i]
+		if len(binding.Subjects) == 1 && binding.Subjects[0].Name == user {
+			Expect(p.as(cluster.Admin).Delete(ctx, binding)).To(Succeed())
+		}
+	}
 }
