@@ -92,6 +92,11 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Expect(scene.as(cluster.Dave).Create(ctx, promotion)).To(Succeed())
 		promotion.Spec.Override.Reason = "production is still down"
 		Expect(scene.as(cluster.Dave).Update(ctx, promotion)).To(Succeed())
+		promotion.Spec.Override.Gates = []v1alpha1.OverridableGate{"Window", "Hold"}
+		Expect(scene.as(cluster.Dave).Update(ctx, promotion)).To(Succeed())
+		scene.plan(ctx, promotion, planA)
+		promotion.Spec.Override.PlanDigest = planA
+		Expect(scene.as(cluster.Dave).Update(ctx, promotion)).To(Succeed())
 		promotion.Spec.Override = v1alpha1.PromotionOverride{}
 		Expect(scene.as(frank).Update(ctx, promotion)).To(Succeed())
 		Expect(promotion.Spec.Override.Gates).To(BeEmpty())
