@@ -15,7 +15,7 @@ type clock struct {
 	known    season
 }
 
-// season is a span of instants, end exclusive, in which the wall clock has the same offset from UTC.
+// season is a span of instants, end exclusive, in which the wall clock has the same offset from UTC. The next may have the same.
 type season struct {
 	begin, end, offset int64
 }
@@ -41,6 +41,10 @@ func (c *clock) season(instant int64) season {
 	}
 	if !end.IsZero() {
 		c.known.end = end.Unix()
+	}
+	// Where a zone's rules are a formula, ZoneBounds ends each season with the year, and on the last day of a leap year says that it has ended a day ago.
+	for c.known.end <= instant {
+		c.known.end += secondsOfDay
 	}
 	return c.known
 }

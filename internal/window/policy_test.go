@@ -143,6 +143,10 @@ func TestARolloutMayStartInsideOfAnAllowWindowAndOutsideOfEveryFreeze(t *testing
 		{"an hour that comes twice is covered by what began before it", freeze(recurring("0 1 * * *", 4*hour, "Europe/Zurich")), "2026-10-25T01:30:00Z", "2026-10-25T03:00:00Z", "", "a freeze lasts until Sunday 2026-10-25 04:00 CET"},
 		{"half an hour of daylight saving", allow(recurring("15 2 * * *", 10*minute, "Australia/Lord_Howe")), "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z", "", "outside the allow windows; the next opens Sunday 2026-10-04 02:30 +11"},
 		{"a midnight that is skipped", allow(recurring("0 0 * * *", hour, "America/Sao_Paulo")), "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z", "", "outside the allow windows; the next opens Sunday 2018-11-04 01:00 -02"},
+		{"the last day of a leap year far away", allow(recurring("0 9 1 1 *", hour, "Europe/Zurich")), "2040-12-31T12:00:00Z", "2041-01-01T08:00:00Z", "",
+			"outside the allow windows; the next opens Tuesday 2041-01-01 09:00 CET"},
+		{"a clock that changes far away", allow(recurring("30 2 * * 0", hour, "Europe/Zurich")), "2040-03-24T12:00:00Z", "2040-03-25T01:00:00Z", "",
+			"outside the allow windows; the next opens Sunday 2040-03-25 03:00 CEST"},
 		{"a day that is skipped", allow(recurring("0 9 30 12 *", hour, "Pacific/Apia")), "2011-12-29T12:00:00Z", "2011-12-30T10:00:00Z", "", "outside the allow windows; the next opens Saturday 2011-12-31 00:00 +14"},
 
 		// Searches that pass over what they must not.
