@@ -60,6 +60,12 @@ func (p *Project) BindGroup(ctx context.Context, clusterRole, group string) erro
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, members)
 }
 
+// BindAccount gives a service account of the project one of the shipped ClusterRoles there.
+func (p *Project) BindAccount(ctx context.Context, clusterRole, account string) error {
+	who := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: p.Name}}
+	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, who)
+}
+
 // Allow gives a user rights that no shipped role has, in the project.
 func (p *Project) Allow(ctx context.Context, user string, rules ...rbacv1.PolicyRule) error {
 	return allow(ctx, p.admin, p.Name, subjects([]string{user}), rules)
