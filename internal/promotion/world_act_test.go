@@ -152,7 +152,11 @@ func (w *world) entry(kind v1alpha1.AuditType, reason string, approvals approval
 		entry.Release = v1alpha1.AuditedRelease{ObjectIdentity: identity(w.release), Version: w.release.Spec.Version, Digest: w.release.Status.Digest}
 	}
 	for _, counted := range approvals.Status.Counted {
-		entry.Decisions = append(entry.Decisions, v1alpha1.AuditedDecision{User: counted.User, Decision: v1alpha1.DecisionApproved, Time: counted.Time})
+		i := slices.IndexFunc(p.Spec.Approvals, func(a v1alpha1.Approval) bool { return a.User == counted.User })
+		decided := p.Spec.Approvals[i]
+		entry.Decisions = append(entry.Decisions, v1alpha1.AuditedDecision{
+			User: decided.User, Groups: decided.Groups, Decision: decided.Decision, Comment: decided.Comment, Time: counted.Time,
+		})
 	}
 	return entry
 }
