@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -80,6 +81,19 @@ var _ = Describe("stamping of overrides", Ordered, ContinueOnFailure, func() {
 		Expect(promotion.Spec.Acknowledgement).To(Equal(
 			v1alpha1.Acknowledgement{Username: cluster.Admin, Groups: []string{"system:masters", "system:authenticated"}}))
 		scene.kubectl(ctx, cluster.Bob, "", "delete", "promotion", promotion.Name)
+	})
+
+	It("writes down the UID of whoever has one", func(ctx context.Context) {
+		config, err := scene.cluster.ConfigAs(rest.ImpersonationConfig{UserName: frank, UID: "4711", Groups: []string{"incident-leads"}})
+		Expect(err).NotTo(HaveOccurred())
+		c, err := scene.cluster.ClientFor(config)
+		Expect(err).NotTo(HaveOccurred())
+		promotion := scene.planned(ctx)
+		Expect(scene.send(ctx, c, promotion, overridesApproval)).To(Succeed())
+		Expect(promotion.Spec.Override.UsedBy.UID).To(BeEquivalentTo("4711"))
+		promotion = scene.used(ctx)
+		Expect(scene.send(ctx, c, promotion, `{"spec":{"acknowledgement":{"username":"frank"}}}`)).To(Succeed())
+		Expect(promotion.Spec.Acknowledgement.UID).To(BeEquivalentTo("4711"))
 	})
 
 	for _, number := range []int{511, 600} {
@@ -195,7 +209,7 @@ func (w *world) follow(ctx context.Context, user string, denial error, before, b
 	GinkgoHelper()
 	_, command, found := strings.Cut(denial.Error(), before)
 	Expect(found).To(BeTrue(), denial.Error())
-	flags, rest, _ := strings.Cut(command, " '")
-	patch, _, _ := strings.Cut(rest, "'. Where")
+	flags, quoted, _ := strings.Cut(command, " '")
+	patch, _, _ := strings.Cut(quoted, "'. Where")
 	w.kubectl(ctx, user, "", append(strings.Fields(flags), strings.ReplaceAll(patch, blank, filled))...)
 }
