@@ -313,18 +313,12 @@ func checkNaively(t *testing.T, seen Observation, next Decision) {
 func (n naive) standing() []v1alpha1.Gate {
 	blocking, _ := n.closed()
 	return slices.DeleteFunc(blocking, func(gate v1alpha1.Gate) bool {
-		switch gate {
-		case v1alpha1.GateSchedule:
-			return true
-		case v1alpha1.GateWindow:
+		if gate == v1alpha1.GateWindow {
 			policy, problems := window.Parse(n.Environment.Spec.Windows)
 			return len(problems) == 0 && !policy.At(n.Now).Opens.IsZero()
-		case v1alpha1.GateSoak:
-			later := n
-			later.Now = n.Now.Add(100 * 365 * 24 * time.Hour)
-			return later.soaked()
-		default:
-			return false
 		}
+		later := n
+		later.Now = n.Now.Add(100 * 365 * 24 * time.Hour)
+		return gate == v1alpha1.GateSchedule || (gate == v1alpha1.GateSoak && later.soaked())
 	})
 }

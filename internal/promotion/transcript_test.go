@@ -6,9 +6,7 @@ package promotion
 import (
 	"flag"
 	"maps"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -390,29 +388,4 @@ func TestEveryTranscriptHasItsPromotion(t *testing.T) {
 			t.Errorf("%s belongs to no promotion: delete it", file)
 		}
 	}
-}
-
-// compare text with a file, or write the file with -update.
-func compare(t *testing.T, file, text string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, want := strings.Split(text, "\n"), strings.Split(string(raw), "\n")
-	if slices.Equal(got, want) {
-		return
-	}
-	same := 0
-	for same < len(got) && same < len(want) && got[same] == want[same] {
-		same++
-	}
-	t.Errorf("%s, line %d: write it anew with `go test ./internal/promotion -update`, and look at what has changed\ngot\n%s\nwant\n%s",
-		file, same+1, strings.Join(got[same:min(same+6, len(got))], "\n"), strings.Join(want[same:min(same+6, len(want))], "\n"))
 }

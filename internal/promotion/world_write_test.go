@@ -5,8 +5,10 @@ package promotion
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"testing"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -90,4 +92,29 @@ func summary(approvals v1alpha1.ApprovalStatus) string {
 		parts = append(parts, ignored.User+" does not count")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// compare text with a file, or write the file with -update.
+func compare(t *testing.T, file, text string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := strings.Split(text, "\n"), strings.Split(string(raw), "\n")
+	if slices.Equal(got, want) {
+		return
+	}
+	same := 0
+	for same < len(got) && same < len(want) && got[same] == want[same] {
+		same++
+	}
+	t.Errorf("%s, line %d: write it anew with `go test ./internal/promotion -update`, and look at what has changed\ngot\n%s\nwant\n%s",
+		file, same+1, strings.Join(got[same:min(same+6, len(got))], "\n"), strings.Join(want[same:min(same+6, len(want))], "\n"))
 }
