@@ -98,7 +98,7 @@ var (
 	// ofProject is the project's name wherever the page speaks of the namespace, and not of the application of the same name.
 	ofProject = regexp.MustCompile(`(?m)(namespace:? |namespace=|project "|serviceaccount=)shop([\s",:}]|$)`)
 	// ofTarget is the target namespace of one of its Environments.
-	ofTarget = regexp.MustCompile(`(namespace: )(shop-[a-z]+)([\s,}])`)
+	ofTarget = regexp.MustCompile(`(namespace: |namespace "|serviceaccount:)(shop-[a-z]+)([\s,}":])`)
 )
 
 // moved makes a text of the page speak of another project and other targets.
