@@ -129,7 +129,7 @@ func (r *EnvironmentReconciler) observe(ctx context.Context, environment *v1alph
 	if err := r.lookAtWaiting(ctx, environment, &seen); err != nil {
 		return seen, err
 	}
-	if seen.health, err = r.lookAtHealth(environment, project); err != nil {
+	if seen.health, err = r.lookAtHealth(environment, project); err != nil { //nolint:contextcheck // the watches outlive this call; Stop ends them
 		return seen, err
 	}
 	if len(seen.problems) > 0 {
