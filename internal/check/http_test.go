@@ -131,12 +131,12 @@ func TestAPrivateAddressIsRefusedUnlessTheAdministratorAllowsIt(t *testing.T) {
 	}
 	refused := &check.HTTP{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	const flag = " is private: the administrator must allow that network with the operator's flag --check-networks"
-	for url, want := range map[string]string{
+	for to, want := range map[string]string{
 		address:                             host + " must not be asked: its address 127.0.0.1" + flag,
 		"http://[::ffff:127.0.0.1]:" + port: "[::ffff:127.0.0.1]:" + port + " must not be asked: its address 127.0.0.1" + flag,
 		"http://0.0.0.0:" + port:            "0.0.0.0:" + port + " must not be asked: its address 0.0.0.0" + flag,
 	} {
-		expect(t, refused.Ask(t.Context(), asking(url), subject("shop")), v1alpha1.CheckFailed, false, want)
+		expect(t, refused.Ask(t.Context(), asking(to), subject("shop")), v1alpha1.CheckFailed, false, want)
 	}
 	// A name is judged by the address that it leads to.
 	finding := refused.Ask(t.Context(), asking("http://localhost:"+port), subject("shop"))

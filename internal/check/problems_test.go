@@ -111,5 +111,6 @@ func TestProblemsNameTheFieldAndWhatIsWrongWithIt(t *testing.T) {
 }
 
 func specOf(template string) string {
-	return template[strings.Index(template, "spec:"):]
+	_, spec, _ := strings.Cut(template, "spec:")
+	return "spec:" + spec
 }

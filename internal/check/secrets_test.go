@@ -105,7 +105,7 @@ var _ = Describe("A check that sends a Secret", func() {
 		Expect(ask(ctx).Message).To(Equal("`when` is not met: " + host + ` answered 403: {"message": "you sent [hidden]", "token": "[hidden]"}`))
 		asked.HTTP.When = "{'a': true}[body.token]"
 		Expect(ask(ctx).Message).To(And(ContainSubstring("no such key: [hidden]"), Not(ContainSubstring(token))))
-		handler = func(w http.ResponseWriter, r *http.Request) {
+		handler = func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://"+token+".example.com/")
 			w.WriteHeader(http.StatusFound)
 			_, _ = io.WriteString(w, token)
