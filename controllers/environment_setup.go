@@ -62,11 +62,18 @@ func changes(matter func(event.UpdateEvent) bool) builder.WatchesOption {
 	})
 }
 
-// neighbours wakes all Environments of a project when the rules of one have changed: they name each other in `after`.
+// neighbours wakes the other Environments of a project that may have other problems, or have to be watched, when the rules of one have changed.
 func (r *EnvironmentReconciler) neighbours() handler.EventHandler {
-	return r.environments(func(changed client.Object, environment *v1alpha1.Environment) bool {
-		return environment.Name != changed.GetName()
+	return r.environments(func(object client.Object, environment *v1alpha1.Environment) bool {
+		changed, is := object.(*v1alpha1.Environment)
+		return is && concerns(changed, environment)
 	})
+}
+
+// concerns says whether the rules of one Environment may matter to another: one names the other in `after`, or a cycle may run through both.
+func concerns(changed, other *v1alpha1.Environment) bool {
+	return changed.Name != other.Name && (slices.Contains(other.Spec.After, changed.Name) || slices.Contains(changed.Spec.After, other.Name) ||
+		(len(other.Spec.After) > 0 && other.Spec.Application == changed.Spec.Application))
 }
 
 // automaticAfter wakes the Environments that come after one and ask for Releases by themselves.
