@@ -12,7 +12,7 @@ for _, condition in ipairs(obj.status.conditions) do
     elseif condition.reason == "Failed" or condition.reason == "Invalid" then
       health.status = "Degraded"
     elseif condition.status == "False" then
-      -- Rejected, Superseded or Cancelled: ended by people, or by a newer one. Nothing failed.
+      -- Rejected, Expired, Superseded or Cancelled: ended by people, by time, or by a newer one. Nothing failed.
       health.status = "Healthy"
     elseif condition.reason == "RollingOut" then
       health.status = "Progressing"
