@@ -107,7 +107,7 @@ func newProject(ctx context.Context) *project {
 }
 
 // operate runs the operator until the test ends.
-func (p *project) operate(ctx context.Context) {
+func (p *project) operate(ctx context.Context) { //nolint:contextcheck // it lasts longer than the node that starts it
 	GinkgoHelper()
 	options := controllers.Options{CacheDir: GinkgoT().TempDir(), Concurrency: 4, LogFormat: "text"}
 	Expect(options.Validate()).To(Succeed())
