@@ -119,7 +119,7 @@ func (p *project) operate(ctx context.Context) { //nolint:contextcheck // it las
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, options, clocktesting.NewFakeClock(friday), io.Discard)).To(Succeed())
+	Expect(controllers.Setup(mgr, options, clocktesting.NewFakeClock(friday), io.Discard)).To(Succeed()) //nolint:contextcheck // what it indexes lasts as long as the operator
 	// Not the context of the node that starts it: that one ends with the node.
 	running, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
