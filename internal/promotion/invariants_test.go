@@ -93,7 +93,7 @@ func checkDecision(t *testing.T, seen Observation, next Decision) {
 	intent := seen.Rollout != nil && seen.Rollout.Intent != nil
 	switch next := next.(type) {
 	case Start:
-		checkStart(t, seen)
+		checkStart(t, seen, next)
 	case End:
 		if !seen.Live || !seen.Promotion.Status.StartTime.IsZero() {
 			t.Error("it was ended by what caches say, or after its start")
@@ -139,7 +139,7 @@ func checkReason(t *testing.T, message string) {
 }
 
 // checkStart proves a start from the observation alone, by rules written down a second time.
-func checkStart(t *testing.T, seen Observation) {
+func checkStart(t *testing.T, seen Observation, next Start) {
 	t.Helper()
 	spec := seen.Promotion.Spec
 	must := func(what string, holds bool) {
@@ -171,6 +171,7 @@ func checkStart(t *testing.T, seen Observation) {
 	n := naive{Observation: seen, plan: seen.Planned.Plan}
 	blocking, overridden := n.closed()
 	must(fmt.Sprintf("%v are closed", blocking), len(blocking) == 0)
+	must(fmt.Sprintf("%v are overridden, and it says %v", overridden, next.Overridden), len(overridden) == len(next.Overridden))
 	if seen.Promotion.Status.StartTime.IsZero() {
 		must("it has expired", !n.expired())
 		return

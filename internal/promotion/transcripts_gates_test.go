@@ -241,6 +241,13 @@ var gateTranscripts = map[string]func(w *world){
 		w.answers("change-ticket", v1alpha1.CheckPassed, "the ticket is approved")
 		w.approves("alice")
 	},
+	"check-runs-while-the-plan-changes": func(w *world) {
+		w.nobodyApproves()
+		w.check("change-ticket", 600)
+		w.requested()
+		w.happens("somebody changes where production is", func() { w.environment.Spec.Target.Namespace = "shop-prod-2" })
+		w.answers("change-ticket", v1alpha1.CheckPassed, "the ticket is approved")
+	},
 	"process-dies-while-a-check-runs": func(w *world) {
 		w.nobodyApproves()
 		w.check("change-ticket", 600)

@@ -4,6 +4,7 @@
 package promotion
 
 import (
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -177,6 +178,16 @@ var pairTranscripts = map[string]func(w *world){
 	},
 	"process-dies-between-the-mark-and-the-intent": func(w *world) {
 		w.nobodyApproves()
+		w.held("incident 4711")
+		w.requested()
+		w.dying("record", func() { w.overrides("oscar", "this release mends incident 4711", "Hold") })
+		w.newProcess()
+	},
+	"process-dies-after-the-sixteenth-mark": func(w *world) {
+		w.nobodyApproves()
+		for i := range 15 {
+			w.environment.Status.Overrides = append(w.environment.Status.Overrides, v1alpha1.UsedOverride{Promotion: fmt.Sprintf("p%d", i), User: "oscar"})
+		}
 		w.held("incident 4711")
 		w.requested()
 		w.dying("record", func() { w.overrides("oscar", "this release mends incident 4711", "Hold") })
