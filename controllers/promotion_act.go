@@ -28,7 +28,7 @@ func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotio
 	case promotion.Rest, promotion.MakePlan, promotion.Prove:
 		return outcome{}, nil
 	case promotion.Wait:
-		r.runChecks(seen, next)
+		r.runChecks(seen, next) //nolint:contextcheck // a check outlives this call; forget and Start end it
 		return outcome{after: next.Again}, nil
 	case promotion.Acknowledge:
 		return outcome{}, r.acknowledge(ctx, seen)

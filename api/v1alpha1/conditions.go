@@ -7,7 +7,7 @@ package v1alpha1
 const (
 	// ConditionReady of a Release: its content is fetched and is what its digest says. Of an Environment: promotions can be carried out there.
 	ConditionReady = "Ready"
-	// ConditionHealthy of an Environment: the last rollout ended healthy.
+	// ConditionHealthy of an Environment: the last rollout ended healthy and, where other Environments come after this one, what runs still is.
 	ConditionHealthy = "Healthy"
 	// ConditionInSync of an Environment: what was applied last is a whole approved plan.
 	ConditionInSync = "InSync"

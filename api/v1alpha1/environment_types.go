@@ -272,7 +272,7 @@ type GroupKind struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type EnvironmentStatus struct {
-	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy. InSync: what was applied is what was approved.
+	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy and, where others come after this Environment, what runs still is. InSync: what was applied is what was approved.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

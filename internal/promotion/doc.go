@@ -6,7 +6,7 @@
 //
 //	                     Observation
 //	                          │
-//	ended? ───────────────────┼──────────────────────────────► Rest
+//	ended? ───────────────────┼──────────────────────────────► Rest, or Acknowledge an override that was used
 //	outcome on record? ───────┼──────────────────────────────► Conclude
 //	started? ─────────────────┼──► no intent on record? ─────► Prove, Start again, or Finish (nothing was applied)
 //	   │                      │    cancelled, failed, late? ─► Finish
@@ -16,9 +16,11 @@
 //	cancelled, superseded,    │
 //	impossible, rejected? ────┼──────────────────────────────► Prove, then End
 //	no plan for these inputs? ┼──────────────────────────────► MakePlan
-//	a gate is closed? ────────┼──────────────────────────────► Wait, with the blockers
+//	waited for too long? ─────┼──────────────────────────────► Prove, then End (Expired)
+//	a gate is closed that no  │
+//	override opens? ──────────┼──────────────────────────────► Wait, with the blockers, and run the checks that are due
 //	seen in caches only? ─────┼──────────────────────────────► Prove
-//	every gate open, live ────┴──────────────────────────────► Start
+//	every gate open, live ────┴──────────────────────────────► Start, with the gates that the override opens
 //
 // MakePlan and Prove ask for a closer look and change nothing. A promotion starts, and ends without a start, only by an
 // observation that was made of live reads from first to last (Live): caches inform, they never decide.
