@@ -46,14 +46,14 @@ func waitingCrowd(ctx context.Context, count int) (*place, *v1alpha1.Promotion) 
 	each(count/neighbours, func(i int) {
 		environment := cluster.NewEnvironment(p.project.Name, fmt.Sprintf("e%04d", i), p.target)
 		Expect(scene.as(cluster.Admin).Create(ctx, environment)).To(Succeed())
-	})
-	each(count, func(i int) {
-		asked := cluster.NewPromotion(p.project.Name, fmt.Sprintf("p%05d", i), release.Name, fmt.Sprintf("e%04d", i/neighbours))
-		Expect(scene.as(cluster.Bob).Create(ctx, asked)).To(Succeed())
+		for k := range neighbours {
+			asked := cluster.NewPromotion(p.project.Name, fmt.Sprintf("p%04d-%d", i, k), release.Name, environment.Name)
+			Expect(scene.as(cluster.Bob).Create(ctx, asked)).To(Succeed())
+		}
 	})
 	p.awaitCrowd(ctx, count)
 	// The oldest of its Environment: its start supersedes none of the others.
-	asked := cluster.NewPromotion(p.project.Name, "p00000", release.Name, "e0000")
+	asked := cluster.NewPromotion(p.project.Name, "p0000-0", release.Name, "e0000")
 	Expect(refresh(ctx, asked)).To(Succeed())
 	return p, asked
 }
@@ -144,7 +144,9 @@ var _ = Describe("ten thousand promotions that wait for people", func() {
 		Consistently(func() []cluster.Request { return p.writes(log) }).WithContext(ctx).WithTimeout(quiet).WithPolling(quiet).Should(BeEmpty())
 		used := scene.coreTime() - before
 		inCrowd := p.approval(ctx, asked)
-		AddReportEntry("costs", fmt.Sprintf("idle: %s of %s; approval among %d: %+v, among %d: %+v", used, quiet, few, among, multitude, inCrowd))
+		costs := fmt.Sprintf("idle: %s of processor time in %s; approving one among %d: %+v, among %d: %+v", used, quiet, few, among, multitude, inCrowd)
+		AddReportEntry("costs", costs)
+		By(costs)
 		Expect(used.Seconds()).To(BeNumerically("<=", idleShare*quiet.Seconds()))
 		Expect(inCrowd.writes).To(Equal(among.writes))
 		Expect(inCrowd.core).To(BeNumerically("<=", among.core+unevenness))

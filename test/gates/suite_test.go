@@ -92,7 +92,7 @@ func newProject(ctx context.Context, flags ...func(*controllers.Options)) *proje
 }
 
 // operate runs the operator until the test ends. What it returns ends it sooner.
-func (p *project) operate(ctx context.Context, flags ...func(*controllers.Options)) (stop func()) {
+func (p *project) operate(ctx context.Context, flags ...func(*controllers.Options)) (stop func()) { //nolint:contextcheck // the operator outlives the node that starts it
 	GinkgoHelper()
 	options := controllers.Options{CacheDir: GinkgoT().TempDir(), Concurrency: 4, LogFormat: "text"}
 	for _, flag := range flags {
@@ -107,7 +107,7 @@ func (p *project) operate(ctx context.Context, flags ...func(*controllers.Option
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, options, p.clock, io.Discard)).To(Succeed())
+	Expect(controllers.Setup(mgr, options, p.clock, io.Discard)).To(Succeed()) //nolint:contextcheck // as in the binary: setting up takes none
 	// Not the context of the node that starts it: that one ends with the node.
 	running, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
