@@ -129,6 +129,7 @@ type EnvironmentSpec struct {
 type Hold struct {
 	// reason why nothing may start, as people read it.
 	// +required
+	// +kubebuilder:validation:Pattern=`\S`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`

@@ -54,6 +54,7 @@ type ReleaseSpec struct {
 type ReleaseBlock struct {
 	// reason why, as people read it.
 	// +required
+	// +kubebuilder:validation:Pattern=`\S`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`

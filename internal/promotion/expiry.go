@@ -22,12 +22,12 @@ func expiry(seen Observation, approvals approval.Result, found judgement) (time.
 	switch {
 	case !approvals.Met() && request > 0:
 		return seen.Promotion.CreationTimestamp.Add(request), fmt.Sprintf(
-			"expired: not approved within %s of its request (`spec.approval.requestTTLSeconds` of environment %q); %s; nothing was applied: to try again, create a new promotion",
-			request, seen.Environment.Name, given(approvals))
+			"not approved within %s of its request (`spec.approval.requestTTLSeconds` of environment %q); %s; nothing was applied: to try again, create a new promotion",
+			span(request), seen.Environment.Name, given(approvals))
 	case approvals.Met() && valid > 0 && !approvals.MetSince.IsZero():
 		return approvals.MetSince.Add(valid), fmt.Sprintf(
-			"expired: approved %s, and not started within %s (`spec.approval.validSeconds` of environment %q)%s; nothing was applied: to try again, create a new promotion",
-			moment(approvals.MetSince), valid, seen.Environment.Name, because(found))
+			"approved %s, and not started within %s (`spec.approval.validSeconds` of environment %q)%s; nothing was applied: to try again, create a new promotion",
+			moment(approvals.MetSince), span(valid), seen.Environment.Name, because(found))
 	}
 	return time.Time{}, ""
 }

@@ -30,7 +30,10 @@ func questionOf(seen Observation) approval.Question {
 	}
 	for _, entry := range seen.Promotion.Spec.Approvals {
 		authority, proven := seen.Authority[entry.User]
-		if !proven {
+		switch {
+		case !proven && seen.Live:
+			authority = approval.AuthorityLost // whom nobody has asked about does not count when it matters
+		case !proven:
 			authority = approval.AuthorityUnproven
 		}
 		question.Ballots = append(question.Ballots, approval.Ballot{Approval: entry, Authority: authority, FirstSeen: firstSeen(seen, entry)})

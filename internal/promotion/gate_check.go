@@ -31,7 +31,7 @@ func judgeChecks(seen Observation, last bool) checksJudged {
 	}
 	var lacks, clears []string
 	asks := func(check v1alpha1.Check) {
-		lacks = append(lacks, fmt.Sprintf("check %q is running", check.Name))
+		lacks = append(lacks, asking(seen, check))
 		clears = append(clears, fmt.Sprintf("the answer to check %q; nobody has to do anything", check.Name))
 		if !runs(seen, check.Name) {
 			found.run = append(found.run, check.Name)
@@ -65,6 +65,14 @@ func judgeChecks(seen Observation, last bool) checksJudged {
 	return found
 }
 
+// asking says that a check has no answer that counts.
+func asking(seen Observation, check v1alpha1.Check) string {
+	if answerOf(seen, check.Name) != nil {
+		return fmt.Sprintf("check %q is asked again: its answer is older than %s", check.Name, span(seconds(check.ValidSeconds)))
+	}
+	return fmt.Sprintf("check %q is running", check.Name)
+}
+
 // runs says whether a check is running for the current plan.
 func runs(seen Observation, name string) bool {
 	progress := seen.Checks[name]
@@ -75,7 +83,7 @@ func runs(seen Observation, name string) bool {
 func whoMends(seen Observation, check v1alpha1.Check) string {
 	return fmt.Sprintf("whoever mends what check %q found; it is asked again %s after its answer once nothing else is missing, or at once by "+
 		"`kubectl annotate promotion %s --namespace %s --overwrite %s=\"$(date)\"`",
-		check.Name, seconds(check.ValidSeconds), seen.Promotion.Name, seen.Promotion.Namespace, v1alpha1.AnnotationRerunChecks)
+		check.Name, span(seconds(check.ValidSeconds)), seen.Promotion.Name, seen.Promotion.Namespace, v1alpha1.AnnotationRerunChecks)
 }
 
 // answerOf a check is its newest answer for the current plan and since the last wish to run it again; nil if there is none.

@@ -97,7 +97,7 @@ func soaked(release *v1alpha1.Release, environment *v1alpha1.Environment, projec
 			continue
 		}
 		if at := soak.Reaches(*known, needed); !at.IsZero() {
-			lacks = append(lacks, fmt.Sprintf("release %q has to be healthy in environment %q for %s (`spec.soakSeconds`), and will have been %s", release.Name, name, needed, moment(at)))
+			lacks = append(lacks, fmt.Sprintf("release %q has to be healthy in environment %q for %s (`spec.soakSeconds`), and reaches that on %s", release.Name, name, span(needed), moment(at)))
 			clears = append(clears, fmt.Sprintf("time, as long as environment %q stays healthy", name))
 			until = later(until, at)
 			continue
@@ -105,11 +105,11 @@ func soaked(release *v1alpha1.Release, environment *v1alpha1.Environment, projec
 		standing = true
 		had := soak.Healthy(*known, now)
 		if before.Status.Current.Release == release.Name {
-			lacks = append(lacks, fmt.Sprintf("release %q has been healthy in environment %q for %s of %s (`spec.soakSeconds`); the time stands still while it is not", release.Name, name, had, needed))
+			lacks = append(lacks, fmt.Sprintf("release %q has been healthy in environment %q for %s of %s (`spec.soakSeconds`); the time stands still while it is not", release.Name, name, span(had), span(needed)))
 			clears = append(clears, fmt.Sprintf("whoever mends what runs in environment %q", name))
 			continue
 		}
-		lacks = append(lacks, fmt.Sprintf("release %q was replaced in environment %q when it had been healthy for %s of %s (`spec.soakSeconds`)", release.Name, name, had, needed))
+		lacks = append(lacks, fmt.Sprintf("release %q was replaced in environment %q when it had been healthy for %s of %s (`spec.soakSeconds`)", release.Name, name, span(had), span(needed)))
 		clears = append(clears, fmt.Sprintf("a new promotion of release %q to environment %q, which goes on where it stopped", release.Name, name))
 	}
 	if len(lacks) == 0 {

@@ -16,6 +16,18 @@ const mostNames = 16
 // moment is a time as messages show it.
 func moment(at time.Time) string { return at.UTC().Format("Monday 2006-01-02 15:04:05 MST") }
 
+// span is a length of time as messages show it: 1h30m, and not 1h30m0s.
+func span(length time.Duration) string {
+	text := length.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 func sentence(parts []string) string { return strings.Join(parts, "; ") }
 
 // named are the names that a blocker can list, without repetition.

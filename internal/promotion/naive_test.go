@@ -230,7 +230,7 @@ func (n naive) firstSeenNaively(entry v1alpha1.Approval) time.Time {
 // opens are the gates that the override opens if they are closed.
 func (n naive) opens() []v1alpha1.Gate {
 	override := n.Promotion.Spec.Override
-	if override.UsedBy.Username == "" || strings.TrimSpace(override.Reason) == "" || n.OverrideAuthority == approval.AuthorityLost {
+	if override.UsedBy.Username == "" || strings.TrimSpace(override.Reason) == "" || n.OverrideAuthority == approval.AuthorityLost || (n.Live && n.OverrideAuthority != approval.AuthorityHeld) {
 		return nil
 	}
 	if n.Environment != nil && len(n.Environment.Status.Overrides) == 16 {

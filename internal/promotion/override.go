@@ -40,7 +40,7 @@ func overrides(seen Observation) opening {
 		return opening{refused: "nobody knows who has set it: the guard was not in place"}
 	case strings.TrimSpace(override.Reason) == "":
 		return opening{refused: "it gives no reason"}
-	case seen.OverrideAuthority == approval.AuthorityLost:
+	case seen.OverrideAuthority == approval.AuthorityLost, seen.Live && seen.OverrideAuthority != approval.AuthorityHeld:
 		return opening{refused: fmt.Sprintf("%q does not hold the verb `override` on environment %q any more", user, environment)}
 	case overridesFull(seen):
 		return opening{refused: fmt.Sprintf("environment %q has %d overrides that nobody has acknowledged: acknowledge those first (`kubectl get environment %s -o yaml` lists them)",

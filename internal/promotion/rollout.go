@@ -39,7 +39,7 @@ func decideRollout(seen Observation) Decision {
 		return Finish{Type: v1alpha1.AuditSucceeded, Message: "every object is applied and healthy"}
 	case remaining(seen) <= 0:
 		return Finish{Type: v1alpha1.AuditFailed,
-			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), late(rollout)))}
+			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", span(timeout(seen.Environment)), late(rollout)))}
 	case !rollout.Applied:
 		return Apply{}
 	default:
@@ -82,7 +82,7 @@ func decideUnrecorded(seen Observation) Decision {
 	case found.only(v1alpha1.GateQueue) && remaining(seen) > 0:
 		return Watch{Deadline: remaining(seen)}
 	case found.only(v1alpha1.GateQueue):
-		return end(fmt.Sprintf("its turn did not come within %s (`spec.rollout.timeoutSeconds`): %s", timeout(seen.Environment), found.blockers[0].Message))
+		return end(fmt.Sprintf("its turn did not come within %s (`spec.rollout.timeoutSeconds`): %s", span(timeout(seen.Environment)), found.blockers[0].Message))
 	default:
 		return end(found.blockers[0].Message)
 	}

@@ -31,9 +31,7 @@ func (r random) patient() Observation {
 		p.Spec.Approvals[i].Decision = v1alpha1.DecisionApproved
 		seen.Authority[p.Spec.Approvals[i].User] = approval.AuthorityHeld
 	}
-	if seen.OverrideAuthority != "" {
-		seen.OverrideAuthority = approval.AuthorityHeld
-	}
+	seen.OverrideAuthority = approval.AuthorityHeld
 	return seen
 }
 

@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -306,4 +308,35 @@ func (p *project) unbind(ctx context.Context, user string) {
 			Expect(p.as(cluster.Admin).Delete(ctx, binding)).To(Succeed())
 		}
 	}
+}
+
+// expectEvent waits for an event of the project with a reason, and a text in its note.
+func (p *project) expectEvent(ctx context.Context, reason, note string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		var all eventsv1.EventList
+		g.Expect(p.as(cluster.Admin).List(ctx, &all, client.InNamespace(p.Name))).To(Succeed())
+		g.Expect(all.Items).To(ContainElement(And(HaveField("Reason", reason), HaveField("Note", ContainSubstring(note)))))
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// counted is the sum of a metric over a project.
+func counted(name, project string) float64 {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	var sum float64
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "project" && label.GetValue() == project {
+					sum += metric.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return sum
 }

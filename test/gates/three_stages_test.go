@@ -57,8 +57,8 @@ var _ = Describe("a release on its way from dev to production", func() {
 			notInDev     = `Upstream: release "shop-1.4.0" has not succeeded in environment "dev" yet`
 			notInStaging = `Upstream: release "shop-1.4.0" has not succeeded in environment "staging" yet`
 			approvals    = `Approval: needs 1 more approval from group "shop-owners" (rule "owners"), and 1 more approval from group "security" (rule "security"); 0 of 2 given`
-			soaksInDev   = "Soak: release \"shop-1.4.0\" has to be healthy in environment \"dev\" for 30m0s (`spec.soakSeconds`), and will have been Friday 2031-03-07 10:30:00 UTC | until 2031-03-07T10:30:00Z"
-			soaksInStage = "Soak: release \"shop-1.4.0\" has to be healthy in environment \"staging\" for 4h0m0s (`spec.soakSeconds`), and will have been Friday 2031-03-07 14:30:00 UTC | until 2031-03-07T14:30:00Z"
+			soaksInDev   = "Soak: release \"shop-1.4.0\" has to be healthy in environment \"dev\" for 30m (`spec.soakSeconds`), and reaches that on Friday 2031-03-07 10:30:00 UTC | until 2031-03-07T10:30:00Z"
+			soaksInStage = "Soak: release \"shop-1.4.0\" has to be healthy in environment \"staging\" for 4h (`spec.soakSeconds`), and reaches that on Friday 2031-03-07 14:30:00 UTC | until 2031-03-07T14:30:00Z"
 			closed       = `Window: outside the allow windows; the next opens Tuesday 2031-03-11 09:00 CET | until 2031-03-11T08:00:00Z`
 		)
 		p.expectBlocked(ctx, staging, notInDev)
