@@ -33,7 +33,7 @@ func (r *PromotionReconciler) putOverrideOnRecord(ctx context.Context, seen *vie
 		for _, gate := range gates {
 			overrides.WithLabelValues(p.Namespace, p.Spec.Environment, string(gate)).Inc()
 		}
-		r.Events.Eventf(p, nil, "Warning", "Overridden", "Override", "%s", promotion.Overridden(p, gates))
+		r.Events.Eventf(p, nil, "Warning", "Overridden", "Override", "%s", note(promotion.Overridden(p, gates)))
 	}
 	mark := v1alpha1.UsedOverride{
 		Promotion: p.Name, User: p.Spec.Override.UsedBy.Username, Gates: gates, Reason: p.Spec.Override.Reason, Time: p.Status.StartTime,

@@ -75,6 +75,12 @@ func (r *PromotionReconciler) announce(p *v1alpha1.Promotion, before v1alpha1.Pr
 	}
 	switch now.Reason {
 	case v1alpha1.ReasonInvalid, v1alpha1.ReasonFailed, v1alpha1.ReasonRejected, v1alpha1.ReasonBlocked:
-		r.Events.Eventf(p, nil, "Warning", now.Reason, "Promote", "%s", now.Message)
+		r.Events.Eventf(p, nil, "Warning", now.Reason, "Promote", "%s", note(now.Message))
 	}
+}
+
+// note is a message as an event can hold it: the API server refuses longer ones.
+func note(message string) string {
+	const most = 1024
+	return promotion.Clip(message, most)
 }

@@ -130,7 +130,7 @@ func (r *ReleaseReconciler) announce(before, release *v1alpha1.Release, conditio
 	if condition.Status == metav1.ConditionTrue || (earlier != nil && earlier.Reason == condition.Reason) {
 		return
 	}
-	r.Events.Eventf(release, nil, "Warning", condition.Reason, "Resolve", "%s", condition.Message)
+	r.Events.Eventf(release, nil, "Warning", condition.Reason, "Resolve", "%s", note(condition.Message))
 }
 
 // readiness is the Ready condition of a Release about whose content this was found.

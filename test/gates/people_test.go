@@ -90,7 +90,7 @@ var _ = Describe("an override", func() {
 			HaveField("Promotion", asked.Name), HaveField("User", cluster.Carol), HaveField("Reason", "the shop is down"))))
 		Expect(overridden(asked)).To(HaveField("Reason", v1alpha1.ReasonUnacknowledged))
 		Expect(p.as(cluster.Bob).Delete(ctx, asked)).To(MatchError(ContainSubstring("(G9)")))
-		p.expectEvent(ctx, "Overridden", `"carol" has opened the gates Window and Approval: the shop is down`)
+		p.expectEvent(ctx, "Overridden", `"carol" has opened the gates Approval and Window: the shop is down`)
 		Expect(counted("assent_overrides_total", p.Name)).To(BeEquivalentTo(2), "one for each gate")
 
 		acknowledges := func(user string) map[string]any {
