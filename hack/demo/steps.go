@@ -67,6 +67,7 @@ func (d *demo) story(releases []release) []chapter {
 		{"A request", askForProduction()},
 		{"Who may not approve", tryToApprove()},
 		{"Who may, and what exactly", approveTheFirst(before)},
+		{"An emergency stop", stopAndGoOn()},
 		{"An upgrade, and four eyes", askForUpgrade(before)},
 		{"Approvals stand", approveTheUpgrade(before, after)},
 	}
@@ -120,12 +121,25 @@ func approveTheFirst(before release) []step {
 	}
 }
 
+func stopAndGoOn() []step {
+	return []step{
+		{who: "admin", why: "There is an incident. One command holds the whole project: no rollout starts any more.",
+			command: `annotate namespace shop assent.dev/hold="incident 4711"`, expect: shows("annotated")},
+		{who: "bob", why: "Bob takes 1.1.0, which brings vouchers, to dev. That needs no approval.",
+			command: "apply -f " + request("1.1.0", "dev"), expect: shows("created")},
+		{who: "bob", why: "It does not start.",
+			command: "wait promotion/shop-1.1.0-dev --for=jsonpath='{.status.blockers[0].gate}'=Hold --timeout=60s", expect: shows("condition met")},
+		{who: "bob", why: "Why not, and who can go on?",
+			command: fmt.Sprintf(blockers, "shop-1.1.0-dev"), expect: shows(`Hold: project "shop" is on hold: incident 4711`, "the verb `resume`")},
+		{who: "admin", why: "The incident is over.",
+			command: "annotate namespace shop assent.dev/hold-", expect: shows("annotated")},
+		{who: "bob", why: "What was held goes on by itself.",
+			command: succeeded("shop-1.1.0-dev"), expect: shows("condition met")},
+	}
+}
+
 func askForUpgrade(before release) []step {
 	return []step{
-		{who: "bob", why: "Version 1.1.0 brings vouchers. Bob takes it to dev, which needs no approval.",
-			command: "apply -f " + request("1.1.0", "dev"), expect: shows("created")},
-		{who: "bob", why: "It becomes healthy there.",
-			command: succeeded("shop-1.1.0-dev"), expect: shows("condition met")},
 		{who: "admin", why: "From now on, two owners have to agree to what goes to production.",
 			command: twoOwners, expect: shows("patched")},
 		{who: "bob", why: "Bob asks for production.",
