@@ -70,6 +70,9 @@ func (j *Jobs) Run(ctx context.Context, check v1alpha1.Check, about Subject, att
 		return *problem
 	}
 	if problem := j.ensure(limited, checker, wanted); problem != nil {
+		if errors.Is(context.Cause(limited), context.Canceled) {
+			return stopped(wanted) // whether it was created is for whoever goes on to find out
+		}
 		return *problem
 	}
 	return j.await(limited, wanted)
@@ -201,7 +204,7 @@ func (j *Jobs) await(ctx context.Context, wanted *batchv1.Job) Finding {
 	case errors.Is(err, errDeleted):
 		return failed("Job %q was deleted before it had ended", wanted.Name)
 	case errors.Is(context.Cause(ctx), context.Canceled):
-		return failed("waiting for Job %q was stopped", wanted.Name)
+		return stopped(wanted)
 	case err != nil:
 		return failed("Job %q has not ended within `timeoutSeconds`%s", wanted.Name, appended(reason))
 	}
@@ -214,6 +217,10 @@ func (j *Jobs) await(ctx context.Context, wanted *batchv1.Job) Finding {
 		}
 	}
 	return failed("Job %q has ended without saying how", wanted.Name)
+}
+
+func stopped(wanted *batchv1.Job) Finding {
+	return failed("waiting for Job %q was stopped", wanted.Name)
 }
 
 func appended(reason string) string {
