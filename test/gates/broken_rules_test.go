@@ -36,9 +36,9 @@ func security(when string) breaks {
 	}
 }
 
-func asks(http v1alpha1.HTTPCheck) breaks {
+func asks(question v1alpha1.HTTPCheck) breaks {
 	return func(spec *v1alpha1.EnvironmentSpec) {
-		spec.Checks = []v1alpha1.Check{{Name: "ticket", TimeoutSeconds: 1, Attempts: 1, HTTP: http}}
+		spec.Checks = []v1alpha1.Check{{Name: "ticket", TimeoutSeconds: 1, Attempts: 1, HTTP: question}}
 	}
 }
 
