@@ -65,6 +65,9 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	if r.writes.ahead(p) {
 		return ctrl.Result{}, nil
 	}
+	if project, err := projectOf(ctx, r.Client, p.Namespace); err != nil || (waits(p) && leaves(project)) {
+		return ctrl.Result{}, err // what waits goes with its project, and nothing starts there any more
+	}
 	for {
 		done, err := r.step(ctx, p)
 		if errors.Is(err, errMoved) {

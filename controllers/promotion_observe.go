@@ -101,9 +101,7 @@ func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, s
 // lookAtProject finds what beyond its own objects keeps a promotion waiting: the Environments that come before its own, and a hold of the project.
 func (r *PromotionReconciler) lookAtProject(ctx context.Context, seen *view, reader client.Reader) error {
 	p := seen.Promotion
-	project := &metav1.PartialObjectMetadata{}
-	project.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	project, err := find(ctx, reader, project, types.NamespacedName{Name: p.Namespace})
+	project, err := projectOf(ctx, reader, p.Namespace)
 	if err != nil {
 		return err
 	}
@@ -120,6 +118,18 @@ func (r *PromotionReconciler) lookAtProject(ctx context.Context, seen *view, rea
 		seen.Project, err = environmentsAround(ctx, r.Client, reader, seen.Environment)
 	}
 	return err
+}
+
+// projectOf is the namespace of that name, its metadata alone; nil if there is none.
+func projectOf(ctx context.Context, reader client.Reader, name string) (*metav1.PartialObjectMetadata, error) {
+	project := &metav1.PartialObjectMetadata{}
+	project.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return find(ctx, reader, project, types.NamespacedName{Name: name})
+}
+
+// leaves says whether a project is being deleted. That cannot be undone.
+func leaves(project *metav1.PartialObjectMetadata) bool {
+	return project != nil && !project.DeletionTimestamp.IsZero()
 }
 
 // environmentsAround are the Environments of a project by name. Those that come right before this one are read with reader; what lies beyond
