@@ -143,7 +143,8 @@ var _ = Describe("a deployer", func() {
 				HaveField("Message", And(ContainSubstring(`"late"`), ContainSubstring("does not exist"), ContainSubstring("create the service account"))),
 				HaveField("Clears", ContainSubstring(p.target.Namespace))))
 		})
-		Expect(condition(p.environment(ctx).Status.Conditions, v1alpha1.ConditionReady)).To(And(
+		By("waiting until the environment says so as well")
+		Eventually(func() metav1.Condition { return condition(p.environment(ctx).Status.Conditions, v1alpha1.ConditionReady) }).WithContext(ctx).Should(And(
 			HaveField("Reason", v1alpha1.ReasonDeployerMissing), HaveField("Message", ContainSubstring("`spec.target`"))))
 		p.expectQuiet(ctx)
 
