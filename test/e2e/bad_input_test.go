@@ -144,7 +144,9 @@ var _ = Describe("a deployer", func() {
 				HaveField("Clears", ContainSubstring(p.target.Namespace))))
 		})
 		By("waiting until the environment says so as well")
-		Eventually(func() metav1.Condition { return condition(p.environment(ctx).Status.Conditions, v1alpha1.ConditionReady) }).WithContext(ctx).Should(And(
+		Eventually(func() metav1.Condition {
+			return condition(p.environment(ctx).Status.Conditions, v1alpha1.ConditionReady)
+		}).WithContext(ctx).Should(And(
 			HaveField("Reason", v1alpha1.ReasonDeployerMissing), HaveField("Message", ContainSubstring("`spec.target`"))))
 		p.expectQuiet(ctx)
 
