@@ -231,8 +231,9 @@ func (r *PromotionReconciler) recall(ctx context.Context, p *v1alpha1.Promotion)
 			known.overridden = true
 		case v1alpha1.AuditAcknowledged:
 			known.acknowledged = true
-		case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditCancelled:
+		case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRolledBack, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditCancelled:
 			known.outcome = record
+		case v1alpha1.AuditCorrected:
 		}
 	}
 	return known, nil

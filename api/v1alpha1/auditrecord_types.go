@@ -6,7 +6,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // AuditType is what an audit record says has happened.
-// +kubebuilder:validation:Enum=Intent;Succeeded;Failed;Rejected;Expired;Superseded;Cancelled;Overridden;Acknowledged
+// +kubebuilder:validation:Enum=Intent;Succeeded;Failed;RolledBack;Corrected;Rejected;Expired;Superseded;Cancelled;Overridden;Acknowledged
 type AuditType string
 
 const (
@@ -16,6 +16,10 @@ const (
 	AuditSucceeded AuditType = "Succeeded"
 	// AuditFailed is the outcome of a rollout that did not.
 	AuditFailed AuditType = "Failed"
+	// AuditRolledBack is the outcome of a rollout that failed, after which what ran before was applied again and became healthy.
+	AuditRolledBack AuditType = "RolledBack"
+	// AuditCorrected is written before objects that somebody else has changed are applied again as they were approved.
+	AuditCorrected AuditType = "Corrected"
 	// AuditRejected says that an authorised person refused the plan.
 	AuditRejected AuditType = "Rejected"
 	// AuditExpired says that the Promotion was not answered, or not started after its approval, in time.
@@ -103,12 +107,42 @@ type AuditRecordSpec struct {
 	// target that the rollout goes to, and the deployer that it is performed as.
 	// +optional
 	Target Target `json:"target,omitempty,omitzero"`
-	// objects that the rollout applies; in an Intent.
+	// fallback is what the rollout goes back to if it fails; in an Intent.
+	// +optional
+	Fallback Fallback `json:"fallback,omitempty,omitzero"`
+	// checks that have verified the rollout, and what they found; in an outcome.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Checks []AuditedCheck `json:"checks,omitempty"`
+	// objects that the rollout applies, in an Intent; that run again, in a RolledBack; that are applied again, in a Corrected.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	Objects []ObjectReference `json:"objects,omitempty"`
+}
+
+// AuditedCheck is what a check has found.
+type AuditedCheck struct {
+	// name of the check.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// result is Passed or Failed.
+	// +required
+	Result CheckResult `json:"result,omitempty"`
+	// message says what was found.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message,omitempty"`
+	// time at which the check ended.
+	// +required
+	Time metav1.Time `json:"time,omitempty,omitzero"`
 }
 
 // AuditedRelease is the Release of an audit record.

@@ -6,11 +6,15 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // CheckPhase says when a check runs.
-// +kubebuilder:validation:Enum=Before
+// +kubebuilder:validation:Enum=Before;After
 type CheckPhase string
 
-// CheckBefore runs before the rollout: the check is a gate.
-const CheckBefore CheckPhase = "Before"
+const (
+	// CheckBefore is the default: the check runs before the rollout and is a gate.
+	CheckBefore CheckPhase = "Before"
+	// CheckAfter runs once everything is healthy: the check verifies the rollout.
+	CheckAfter CheckPhase = "After"
+)
 
 // HTTPMethod of a check's request.
 // +kubebuilder:validation:Enum=GET;POST
@@ -34,9 +38,10 @@ const (
 	CheckFailed CheckResult = "Failed"
 )
 
-// Check is a question that is answered outside of Assent: by a Job, or by a server.
+// Check is a question that is answered outside of Assent: by a Job, by a server, or by what Prometheus has measured.
 //
-// +kubebuilder:validation:ExactlyOneOf=http;job
+// +kubebuilder:validation:ExactlyOneOf=http;job;prometheus
+// +kubebuilder:validation:XValidation:rule="!has(self.times) || self.times == 1 || self.phase == 'After'",fieldPath=".times",message="times is for checks of phase After: a check before the rollout has to pass once"
 type Check struct {
 	// name of the check, as messages show it.
 	// +required
@@ -44,7 +49,7 @@ type Check struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name,omitempty"`
-	// phase in which the check runs: Before, as a gate of the start. Default: Before.
+	// phase in which the check runs: Before, as a gate of the start, or After, as the verification of the rollout. Default: Before.
 	// +optional
 	// +default="Before"
 	Phase CheckPhase `json:"phase,omitempty"`
@@ -54,13 +59,22 @@ type Check struct {
 	// job runs a Job in the project.
 	// +optional
 	Job JobCheck `json:"job,omitempty,omitzero"`
+	// prometheus asks a server with Prometheus' HTTP API.
+	// +optional
+	Prometheus PrometheusCheck `json:"prometheus,omitempty,omitzero"`
+	// times is how often in succession a check of phase After has to pass, `intervalSeconds` apart. Default: 1.
+	// +optional
+	// +default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Times int32 `json:"times,omitempty"`
 	// timeoutSeconds is how long one attempt may take. Default: 60 seconds.
 	// +optional
 	// +default=60
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600
 	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
-	// attempts is how often the check is tried before it has failed. Default: 3.
+	// attempts is how often in succession the check is tried before it has failed. Default: 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1
@@ -72,7 +86,7 @@ type Check struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
-	// validSeconds is for how long a result counts. An older one is stale, and the check runs again once every other gate holds. Default: 600 seconds.
+	// validSeconds is for how long a result of phase Before counts. An older one is stale, and the check runs again once every other gate holds. Default: 600 seconds.
 	// +optional
 	// +default=600
 	// +kubebuilder:validation:Minimum=30
@@ -103,6 +117,34 @@ type HTTPCheck struct {
 	// when the check has passed, as a CEL expression over `status` (a number), `headers` (by names in lower case), `body` (parsed from JSON; null if it is none)
 	// and `text`, such as "status == 200 && body.state == 'approved'". Default: "status == 200".
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	When string `json:"when,omitempty"`
+}
+
+// PrometheusCheck asks for the current value of a query, and judges it.
+type PrometheusCheck struct {
+	// url of the server, without /api/v1; must begin with https:// or http://.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	URL string `json:"url,omitempty"`
+	// query in PromQL.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8192
+	Query string `json:"query,omitempty"`
+	// headers that are sent along.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Headers []HTTPHeader `json:"headers,omitempty"`
+	// when the check has passed, as a CEL expression over `result`: a list with the `labels` and the `value` (a number) of each series, such as
+	// "result.all(r, r.value < 0.01)". A scalar is one series without labels. There must be at least one series, unless the expression begins with "size(result)".
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	When string `json:"when,omitempty"`
@@ -171,6 +213,10 @@ type CheckStatus struct {
 	// time at which the check ended.
 	// +required
 	Time metav1.Time `json:"time,omitempty,omitzero"`
+	// times that it has passed in succession.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Times *int32 `json:"times,omitempty"`
 	// attempts that it took.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -7,9 +7,9 @@ package v1alpha1
 const (
 	// ConditionReady of a Release: its content is fetched and is what its digest says. Of an Environment: promotions can be carried out there.
 	ConditionReady = "Ready"
-	// ConditionHealthy of an Environment: the last rollout ended healthy and, where other Environments come after this one, what runs still is.
+	// ConditionHealthy of an Environment: the last rollout ended healthy, and what runs still is.
 	ConditionHealthy = "Healthy"
-	// ConditionInSync of an Environment: what was applied last is a whole approved plan.
+	// ConditionInSync of an Environment: what was applied last is a whole approved plan, and nobody else has changed it since.
 	ConditionInSync = "InSync"
 	// ConditionSucceeded of a Promotion carries its state as the reason.
 	ConditionSucceeded = "Succeeded"
@@ -44,6 +44,14 @@ const (
 	ReasonInvalidRules = "InvalidRules"
 	// ReasonAutoPromotionRefused: the service account assent-promoter may not ask for a promotion.
 	ReasonAutoPromotionRefused = "AutoPromotionRefused"
+	// ReasonDrifted: somebody else has changed what was applied; the message names objects and fields.
+	ReasonDrifted = "Drifted"
+	// ReasonDriftUnknown: what was applied cannot be compared now; the message says why.
+	ReasonDriftUnknown = "DriftUnknown"
+	// ReasonRolledBackTo: a rollout failed, and what ran before was applied again.
+	ReasonRolledBackTo = "RolledBackTo"
+	// ReasonClusterUnreachable: the target cluster cannot be reached, or its kubeconfig cannot be used.
+	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonUnhealthy: what runs has become unhealthy after its rollout.
 	ReasonUnhealthy = "Unhealthy"
 )
@@ -60,7 +68,11 @@ const (
 	ReasonQueued = "Queued"
 	// ReasonRollingOut: started; decisions are closed.
 	ReasonRollingOut = "RollingOut"
-	// ReasonSucceeded: healthy.
+	// ReasonVerifying: everything is healthy; the checks after the rollout are running.
+	ReasonVerifying = "Verifying"
+	// ReasonRollingBack: the rollout has failed; what ran before is being applied again.
+	ReasonRollingBack = "RollingBack"
+	// ReasonSucceeded: healthy and verified.
 	ReasonSucceeded = "Succeeded"
 	// ReasonRejected: an authorised person refused the plan.
 	ReasonRejected = "Rejected"
@@ -72,7 +84,9 @@ const (
 	ReasonCancelled = "Cancelled"
 	// ReasonInvalid: cannot be carried out; the message says what to change.
 	ReasonInvalid = "Invalid"
-	// ReasonFailed: the rollout did not become healthy in time.
+	// ReasonRolledBack: the rollout failed, and what ran before runs again.
+	ReasonRolledBack = "RolledBack"
+	// ReasonFailed: the rollout did not become healthy in time, or a check failed.
 	ReasonFailed = "Failed"
 )
 
@@ -95,6 +109,25 @@ const (
 	AnnotationRerunChecks = "assent.dev/rerun-checks"
 	// AnnotationCheckHosts on a Secret lists the hosts, separated by commas, that a check may send it to.
 	AnnotationCheckHosts = "assent.dev/check-hosts"
+	// AnnotationSourceHosts on a Secret of type kubernetes.io/basic-auth lists the hosts, separated by commas, that a source may send it to.
+	AnnotationSourceHosts = "assent.dev/source-hosts"
+	// SecretTypeValues is the type that a Secret must have for an Environment to take Helm values from it.
+	SecretTypeValues = "assent.dev/values"
+	// AnnotationWave on an object of a Release is its wave: a whole number from -1000 to 1000. A wave begins when the one before it is healthy, and its Jobs are complete. Default: 0.
+	AnnotationWave = "assent.dev/wave"
+	// AnnotationImmutable on an object of a Release says with the value Recreate that it may be deleted and created again where a change cannot be made otherwise.
+	AnnotationImmutable = "assent.dev/immutable"
+	// ImmutableRecreate is the only value of AnnotationImmutable.
+	ImmutableRecreate = "Recreate"
+	// AnnotationRerun on a Job of a Release says with the value Always that each rollout runs it anew, even if it has not changed.
+	AnnotationRerun = "assent.dev/rerun"
+	// RerunAlways is the only value of AnnotationRerun.
+	RerunAlways = "Always"
+	// AnnotationPromotionUID on a Job that is run anew says for which Promotion it was.
+	AnnotationPromotionUID = "assent.dev/promotion-uid"
+	// LabelLock on an applied object and on its pods says that nobody else may change it; its value is the Environment. On a target namespace its value is the
+	// project that may lock objects there.
+	LabelLock = "assent.dev/lock"
 	// PromoterServiceAccount of a project is who automatic promotions are requested as.
 	PromoterServiceAccount = "assent-promoter"
 	// CheckerServiceAccount of a project is who the Jobs of checks are created as.

@@ -37,6 +37,12 @@ type EnvironmentStatus struct {
 	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=2000
 	Inventory []ObjectReference `json:"inventory,omitempty"`
+	// drifted are the objects that differ from what was approved, at most 16.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	Drifted []DriftedObject `json:"drifted,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
 	// +optional
 	Audit AuditHead `json:"audit,omitempty,omitzero"`
@@ -96,6 +102,24 @@ type Deployment struct {
 	// sinceTime is when it was found healthy.
 	// +required
 	SinceTime metav1.Time `json:"sinceTime,omitempty,omitzero"`
+}
+
+// DriftedObject is an object that somebody else has changed since it was applied.
+type DriftedObject struct {
+	ObjectReference `json:",inline"`
+	// fields that differ, as paths such as "spec.replicas", at most 16; empty where the object is gone. Values are not shown: they may be secret.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=0
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Fields []string `json:"fields,omitempty"`
+	// message says what has happened, such as "is gone", or who has changed it last, as far as that is known.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // AuditHead is the newest record of an Environment's history.

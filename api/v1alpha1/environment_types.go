@@ -25,6 +25,37 @@ const (
 	RollbackApprovalNotRequired RollbackApproval = "NotRequired"
 )
 
+// OnFailure says what happens when a rollout fails.
+// +kubebuilder:validation:Enum=Halt;Rollback
+type OnFailure string
+
+// Drift says what happens when objects that a rollout has applied are changed by somebody else.
+// +kubebuilder:validation:Enum=Report;Correct;Ignore
+type Drift string
+
+// Lock says whether what a rollout has applied can be changed by others.
+// +kubebuilder:validation:Enum=Disabled;Enabled
+type Lock string
+
+const (
+	// OnFailureHalt is the default: what was applied stays, and people decide.
+	OnFailureHalt OnFailure = "Halt"
+	// OnFailureRollback applies what ran before, if it still can be rendered as it was when the plan was made.
+	OnFailureRollback OnFailure = "Rollback"
+
+	// DriftReport is the default: the condition InSync says which objects differ, and in which fields.
+	DriftReport Drift = "Report"
+	// DriftCorrect applies them again as they were approved.
+	DriftCorrect Drift = "Correct"
+	// DriftIgnore does not look.
+	DriftIgnore Drift = "Ignore"
+
+	// LockDisabled is the default.
+	LockDisabled Lock = "Disabled"
+	// LockEnabled lets nobody change what a rollout has applied but the next rollout, Kubernetes' own controllers, and holders of the verb `override`.
+	LockEnabled Lock = "Enabled"
+)
+
 // EnvironmentSpec is where one application runs and the rules of the place.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.soakSeconds) || has(self.after)",fieldPath=".soakSeconds",message="soakSeconds needs `after`: it is how long a Release must have been healthy in the Environments that `after` names"
@@ -75,7 +106,18 @@ type EnvironmentSpec struct {
 	// rollback says what a Promotion of type Rollback needs. It skips `after`, `soakSeconds` and `windows`.
 	// +optional
 	Rollback RollbackPolicy `json:"rollback,omitempty,omitzero"`
-	// checks that must have passed before a rollout starts. Default: none.
+	// signatures that a Release's artifact must carry. Without them no plan is made. Default: none.
+	// +optional
+	Signatures SignaturePolicy `json:"signatures,omitempty,omitzero"`
+	// overlay is what this Environment changes in the Releases that it runs: patches, replicas, labels and Helm values. Default: nothing.
+	// +optional
+	Overlay Overlay `json:"overlay,omitempty,omitzero"`
+	// lock says whether others can change what a rollout has applied: Disabled or Enabled. Default: Disabled. Enabled needs the label
+	// `assent.dev/lock: PROJECT` on the target namespace, set by whoever administers it.
+	// +optional
+	// +default="Disabled"
+	Lock Lock `json:"lock,omitempty"`
+	// checks that must have passed before a rollout starts, and checks that verify it. Default: none.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -130,6 +172,14 @@ type RolloutPolicy struct {
 	// +optional
 	// +default="Enabled"
 	Prune Prune `json:"prune,omitempty"`
+	// onFailure says what happens when a rollout does not become healthy in time, or a check after it fails: Halt or Rollback. Default: Halt.
+	// +optional
+	// +default="Halt"
+	OnFailure OnFailure `json:"onFailure,omitempty"`
+	// drift says what happens when what was applied is changed by somebody else: Report, Correct or Ignore. Default: Report.
+	// +optional
+	// +default="Report"
+	Drift Drift `json:"drift,omitempty"`
 	// clusterScopedKinds that a Release may hold, beside the objects of the target namespace. The deployer needs the rights as well. Default: none.
 	// +optional
 	// +listType=atomic

@@ -35,12 +35,33 @@ type Plan struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=131072
 	Diff string `json:"diff,omitempty"`
+	// fallback is what would be applied if the rollout fails and the Environment says `onFailure: Rollback`. It is part of the digest.
+	// +optional
+	Fallback Fallback `json:"fallback,omitempty,omitzero"`
 	// inputs that the plan was made from; the plan is made anew when one of them changes.
 	// +required
 	Inputs PlanInputs `json:"inputs,omitzero"`
 	// plannedTime is when the plan was made.
 	// +required
 	PlannedTime metav1.Time `json:"plannedTime,omitempty,omitzero"`
+}
+
+// Fallback is what a failed rollout goes back to: the Release that runs now, as it is rendered now.
+type Fallback struct {
+	// release that runs now.
+	// +required
+	Release ObjectIdentity `json:"release,omitzero"`
+	// version of the Release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+	// releaseDigest is the digest of its content.
+	// +required
+	ReleaseDigest Digest `json:"releaseDigest,omitempty"`
+	// renderedDigest is the digest of its rendered objects.
+	// +required
+	RenderedDigest Digest `json:"renderedDigest,omitempty"`
 }
 
 // Applicability says whether a rule applies to a plan.
@@ -90,6 +111,12 @@ type PlanInputs struct {
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
 	// +required
 	GuardDigest Digest `json:"guardDigest,omitempty"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that the Environment takes Helm values from; empty if there are none.
+	// +optional
+	ValuesDigest Digest `json:"valuesDigest,omitempty"`
+	// clusterDigest is the digest of where and how the target cluster is reached, without the credentials; empty for this cluster.
+	// +optional
+	ClusterDigest Digest `json:"clusterDigest,omitempty"`
 	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	// +optional
@@ -97,7 +124,7 @@ type PlanInputs struct {
 }
 
 // ChangeAction is what a rollout does to an object.
-// +kubebuilder:validation:Enum=Create;Update;Prune
+// +kubebuilder:validation:Enum=Create;Update;Recreate;Prune
 type ChangeAction string
 
 const (
@@ -105,6 +132,8 @@ const (
 	ChangeCreate ChangeAction = "Create"
 	// ChangeUpdate means that the object is there and differs.
 	ChangeUpdate ChangeAction = "Update"
+	// ChangeRecreate means that the object is there and differs in fields that cannot be changed: it is deleted and created again.
+	ChangeRecreate ChangeAction = "Recreate"
 	// ChangePrune means that the object is deleted after the rollout has become healthy.
 	ChangePrune ChangeAction = "Prune"
 )
@@ -112,7 +141,7 @@ const (
 // Change is one object that a plan changes.
 type Change struct {
 	ObjectReference `json:",inline"`
-	// action that the rollout takes: Create, Update or Prune.
+	// action that the rollout takes: Create, Update, Recreate or Prune.
 	// +required
 	Action ChangeAction `json:"action,omitempty"`
 }

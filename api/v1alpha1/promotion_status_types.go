@@ -31,7 +31,7 @@ type PromotionStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=0
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=16
 	Checks []CheckStatus `json:"checks,omitempty"`
 	// overridden are the gates that were closed when the rollout started, and that the override had opened.
 	// +optional
@@ -52,7 +52,10 @@ type PromotionStatus struct {
 	// completionTime is when the Promotion ended.
 	// +optional
 	CompletionTime metav1.Time `json:"completionTime,omitempty,omitzero"`
-	// progress of the rollout.
+	// rollback is how a failed rollout goes back to what ran before; absent if it does not.
+	// +optional
+	Rollback RollbackStatus `json:"rollback,omitempty,omitzero"`
+	// progress of the rollout; of the way back, once that has begun.
 	// +optional
 	Progress RolloutProgress `json:"progress,omitempty,omitzero"`
 }
@@ -198,12 +201,40 @@ type RolloutProgress struct {
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Total *int32 `json:"total,omitempty"`
+	// wave that is being applied, of `waves`, counted from 1; absent where a Release has one wave alone.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Wave int32 `json:"wave,omitempty"`
+	// waves of the Release.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Waves int32 `json:"waves,omitempty"`
+	// verifyingSinceTime is when everything was first healthy, and the checks after the rollout began.
+	// +optional
+	VerifyingSinceTime metav1.Time `json:"verifyingSinceTime,omitempty,omitzero"`
 	// failing are the objects that are not healthy and why, at most 16.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Failing []FailingObject `json:"failing,omitempty"`
+}
+
+// RollbackStatus is the way back of a rollout that has failed.
+type RollbackStatus struct {
+	// reason why the rollout has failed.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Reason string `json:"reason,omitempty"`
+	// release that it goes back to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Release string `json:"release,omitempty"`
+	// startTime is when it began.
+	// +required
+	StartTime metav1.Time `json:"startTime,omitempty,omitzero"`
 }
 
 // FailingObject is an object that is not healthy.

@@ -60,53 +60,6 @@ type ReleaseBlock struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// ReleaseSource is one of the ways manifests are handed over.
-//
-// +kubebuilder:validation:ExactlyOneOf=oci;inline
-type ReleaseSource struct {
-	// oci takes the manifests from an artifact in an OCI registry.
-	// +optional
-	OCI OCISource `json:"oci,omitempty,omitzero"`
-	// inline holds the manifests themselves, as YAML text of at most 256 KiB.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=262144
-	Inline string `json:"inline,omitempty"`
-}
-
-// OCISource is an artifact in an OCI registry, as oras, flux and crane push them: plain YAML, or a tree with a kustomization.yaml.
-//
-// +kubebuilder:validation:AtLeastOneOf=tag;digest
-type OCISource struct {
-	// url of the repository, without tag or digest: oci://HOST[:PORT]/REPOSITORY.
-	// A registry is spoken to over TLS; oci+http://HOST[:PORT]/REPOSITORY asks for plain HTTP, for registries inside the cluster or on a test machine.
-	// The content is verified against its digest either way; plain HTTP shows the credentials and the content to the network.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:Pattern=`^oci(\+http)?://[a-zA-Z0-9.\-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`
-	URL string `json:"url,omitempty"`
-	// tag is resolved to a digest once, when the Release is first seen, and never again.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`
-	Tag string `json:"tag,omitempty"`
-	// digest of the artifact's manifest. With a tag too, the tag must point to it when the Release is first seen.
-	// +optional
-	Digest Digest `json:"digest,omitempty"`
-	// path inside the artifact: a YAML file, a folder with a kustomization.yaml, or a folder of YAML files. Default: the whole artifact.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="path must stay inside the artifact: it must not begin with / or contain .."
-	Path string `json:"path,omitempty"`
-	// secretRef names a Secret of type kubernetes.io/dockerconfigjson in the project with the registry's credentials.
-	// The operator must be allowed to read it: bind the ClusterRole assent-secret-reader in the project, with the Secret's name in `resourceNames`.
-	// +optional
-	SecretRef LocalReference `json:"secretRef,omitempty,omitzero"`
-}
-
 // ReleaseImage pins one image, found by the name it has in the manifests.
 type ReleaseImage struct {
 	// name of the image as the manifests have it, without tag or digest.

@@ -49,6 +49,33 @@ type Target struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// cluster is another cluster that the namespace and the deployer are in. Default: this one.
+	// +optional
+	Cluster TargetCluster `json:"cluster,omitempty,omitzero"`
+}
+
+// TLSVerification says whether a cluster has to prove who it is.
+// +kubebuilder:validation:Enum=Required;NotRequired
+type TLSVerification string
+
+const (
+	// TLSVerificationRequired is the default.
+	TLSVerificationRequired TLSVerification = "Required"
+	// TLSVerificationNotRequired accepts a kubeconfig that says `insecure-skip-tls-verify`.
+	TLSVerificationNotRequired TLSVerification = "NotRequired"
+)
+
+// TargetCluster is a cluster that is reached by a kubeconfig.
+type TargetCluster struct {
+	// kubeconfig names the Secret of the project, and its key, that hold the kubeconfig. It must hold everything itself: no programs, no plugins, no files. Its user must be
+	// allowed to impersonate the deployer there. The operator must be allowed to read it: bind the ClusterRole assent-secret-reader in the project, with the Secret's
+	// name in `resourceNames`.
+	// +required
+	Kubeconfig SecretKeyReference `json:"kubeconfig,omitempty,omitzero"`
+	// tlsVerification says whether the kubeconfig must verify the API server's certificate: Required or NotRequired. Default: Required.
+	// +optional
+	// +default="Required"
+	TLSVerification TLSVerification `json:"tlsVerification,omitempty"`
 }
 
 // Digest is a SHA-256 digest in the form "sha256:" and 64 hexadecimal digits.

@@ -71,9 +71,9 @@ func HeadOf(record *v1alpha1.AuditRecord) v1alpha1.AuditHead {
 // IsOutcome says whether a record of this type ends the rollout of an Intent of the same promotion.
 func IsOutcome(kind v1alpha1.AuditType) bool {
 	switch kind {
-	case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditCancelled:
+	case v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRolledBack, v1alpha1.AuditCancelled:
 		return true
-	case v1alpha1.AuditIntent, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
+	case v1alpha1.AuditIntent, v1alpha1.AuditCorrected, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
 		return false
 	}
 	return false

@@ -172,7 +172,9 @@ func reasonOf(outcome v1alpha1.AuditType) string {
 		return v1alpha1.ReasonSuperseded
 	case v1alpha1.AuditExpired:
 		return v1alpha1.ReasonExpired
-	case v1alpha1.AuditFailed, v1alpha1.AuditIntent, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
+	case v1alpha1.AuditRolledBack:
+		return v1alpha1.ReasonRolledBack
+	case v1alpha1.AuditFailed, v1alpha1.AuditIntent, v1alpha1.AuditCorrected, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
 		return v1alpha1.ReasonFailed
 	}
 	return v1alpha1.ReasonFailed

@@ -47,6 +47,30 @@ type Options struct {
 	Labels map[string]string
 	// Images are pinned in the objects' pod templates. Each must match at least one image.
 	Images []v1alpha1.ReleaseImage
+	// Chart says how the tree is rendered as a Helm chart; nil if it is none.
+	Chart *Chart
+	// Overlay is what the Environment changes, after the images were pinned. Its values are in Chart, and are not looked at.
+	Overlay v1alpha1.Overlay
+}
+
+// Chart is what a Helm chart is rendered with.
+type Chart struct {
+	// ReleaseName and Namespace that the templates see.
+	ReleaseName, Namespace string
+	// Upgrade says that the application ran there before: the hooks of an upgrade are rendered, not those of an installation.
+	Upgrade bool
+	// Values over those of the chart; later ones go over earlier ones.
+	Values []map[string]any
+	// Capabilities of the target cluster.
+	Capabilities Capabilities
+}
+
+// Capabilities are what a chart may ask about a cluster.
+type Capabilities struct {
+	// KubeVersion such as v1.37.2.
+	KubeVersion string
+	// APIVersions that the cluster serves, such as "apps/v1" and "apps/v1/Deployment".
+	APIVersions []string
 }
 
 // Error is a mistake in the input. Trying again does not help.

@@ -29,6 +29,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ApprovalRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ApprovalStatus"):
 		return &apiv1alpha1.ApprovalStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditedCheck"):
+		return &apiv1alpha1.AuditedCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuditedDecision"):
 		return &apiv1alpha1.AuditedDecisionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuditedRelease"):
@@ -45,6 +47,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AutoPromotionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Blocker"):
 		return &apiv1alpha1.BlockerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BundledRelease"):
+		return &apiv1alpha1.BundledReleaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Change"):
 		return &apiv1alpha1.ChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
@@ -55,6 +59,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CountedApprovalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Deployment"):
 		return &apiv1alpha1.DeploymentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftedObject"):
+		return &apiv1alpha1.DriftedObjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
 		return &apiv1alpha1.EnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentSpec"):
@@ -63,8 +69,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvironmentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FailingObject"):
 		return &apiv1alpha1.FailingObjectApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Fallback"):
+		return &apiv1alpha1.FallbackApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GitSource"):
+		return &apiv1alpha1.GitSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GroupKind"):
 		return &apiv1alpha1.GroupKindApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HelmSource"):
+		return &apiv1alpha1.HelmSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hold"):
 		return &apiv1alpha1.HoldApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPCheck"):
@@ -75,6 +87,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IgnoredApprovalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JobCheck"):
 		return &apiv1alpha1.JobCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KeylessSigner"):
+		return &apiv1alpha1.KeylessSignerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
 		return &apiv1alpha1.LocalReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectIdentity"):
@@ -83,6 +97,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OCISource"):
 		return &apiv1alpha1.OCISourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Overlay"):
+		return &apiv1alpha1.OverlayApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OverlayPatch"):
+		return &apiv1alpha1.OverlayPatchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OverlayReplicas"):
+		return &apiv1alpha1.OverlayReplicasApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OverlayTarget"):
+		return &apiv1alpha1.OverlayTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Person"):
 		return &apiv1alpha1.PersonApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Plan"):
@@ -91,6 +113,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PlanInputsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanRule"):
 		return &apiv1alpha1.PlanRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PrometheusCheck"):
+		return &apiv1alpha1.PrometheusCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Promotion"):
 		return &apiv1alpha1.PromotionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PromotionCancel"):
@@ -119,6 +143,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReleaseStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RollbackPolicy"):
 		return &apiv1alpha1.RollbackPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RollbackStatus"):
+		return &apiv1alpha1.RollbackStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RolloutPolicy"):
 		return &apiv1alpha1.RolloutPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RolloutProgress"):
@@ -127,12 +153,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RuleStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SignaturePolicy"):
+		return &apiv1alpha1.SignaturePolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Signer"):
+		return &apiv1alpha1.SignerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SucceededRelease"):
 		return &apiv1alpha1.SucceededReleaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Target"):
 		return &apiv1alpha1.TargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TargetCluster"):
+		return &apiv1alpha1.TargetClusterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UsedOverride"):
 		return &apiv1alpha1.UsedOverrideApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ValuesReference"):
+		return &apiv1alpha1.ValuesReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WaitingBlocker"):
 		return &apiv1alpha1.WaitingBlockerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WaitingPromotion"):

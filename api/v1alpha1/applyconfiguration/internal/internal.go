@@ -194,6 +194,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: by
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Person
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.AuditedCheck
+          elementRelationship: associative
+          keys:
+          - name
     - name: decidedBy
       type:
         scalar: string
@@ -208,6 +216,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: environment
       type:
         scalar: string
+    - name: fallback
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Fallback
     - name: gates
       type:
         list:
@@ -261,6 +272,21 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.assent-dev.assent.api.v1alpha1.AuditType
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditType
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.AuditedCheck
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: result
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.CheckResult
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditedDecision
   map:
     fields:
@@ -348,6 +374,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.assent-dev.assent.api.v1alpha1.BundledRelease
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Change
   map:
     fields:
@@ -392,10 +424,17 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.CheckPhase
       default: Before
+    - name: prometheus
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.PrometheusCheck
     - name: timeoutSeconds
       type:
         scalar: numeric
       default: 60
+    - name: times
+      type:
+        scalar: numeric
+      default: 1
     - name: validSeconds
       type:
         scalar: numeric
@@ -428,6 +467,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: times
+      type:
+        scalar: numeric
 - name: com.github.assent-dev.assent.api.v1alpha1.CommentPolicy
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.CountedApproval
@@ -467,6 +509,32 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Digest
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Drift
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.DriftedObject
+  map:
+    fields:
+    - name: fields
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: group
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Environment
   map:
     fields:
@@ -514,12 +582,22 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hold
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Hold
+    - name: lock
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Lock
+      default: Disabled
+    - name: overlay
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Overlay
     - name: rollback
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.RollbackPolicy
     - name: rollout
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.RolloutPolicy
+    - name: signatures
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.SignaturePolicy
     - name: soakSeconds
       type:
         scalar: numeric
@@ -552,6 +630,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: current
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Deployment
+    - name: drifted
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.DriftedObject
+          elementRelationship: atomic
     - name: inventory
       type:
         list:
@@ -612,8 +696,46 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespace
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Fallback
+  map:
+    fields:
+    - name: release
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.ObjectIdentity
+    - name: releaseDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: renderedDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: version
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Gate
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.GitSource
+  map:
+    fields:
+    - name: commit
+      type:
+        scalar: string
+    - name: lfs
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.LFSPolicy
+      default: Denied
+    - name: path
+      type:
+        scalar: string
+    - name: secretRef
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.LocalReference
+    - name: submodules
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.SubmodulePolicy
+      default: Denied
+    - name: url
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.GroupKind
   map:
     fields:
@@ -658,6 +780,27 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.HTTPMethod
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.HelmSource
+  map:
+    fields:
+    - name: chart
+      type:
+        scalar: string
+    - name: digest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: releaseName
+      type:
+        scalar: string
+    - name: secretRef
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.LocalReference
+    - name: url
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Hold
   map:
     fields:
@@ -673,18 +816,39 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: user
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.ImageSignatures
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.JobCheck
   map:
     fields:
     - name: template
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.KeylessSigner
+  map:
+    fields:
+    - name: issuer
+      type:
+        scalar: string
+    - name: subject
+      type:
+        scalar: string
+    - name: subjectPattern
+      type:
+        scalar: string
+    - name: trustedRoot
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.LFSPolicy
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.LocalReference
   map:
     fields:
     - name: name
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Lock
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.OCISource
   map:
     fields:
@@ -727,8 +891,77 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespace
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.OnFailure
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.OneRulePerPerson
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.Overlay
+  map:
+    fields:
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: patches
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.OverlayPatch
+          elementRelationship: atomic
+    - name: replicas
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.OverlayReplicas
+          elementRelationship: associative
+          keys:
+          - name
+    - name: values
+      type:
+        namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
+    - name: valuesFrom
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.ValuesReference
+          elementRelationship: atomic
+- name: com.github.assent-dev.assent.api.v1alpha1.OverlayPatch
+  map:
+    fields:
+    - name: patch
+      type:
+        scalar: string
+    - name: target
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.OverlayTarget
+- name: com.github.assent-dev.assent.api.v1alpha1.OverlayReplicas
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.OverlayTarget
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: labelSelector
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.OverridableGate
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Person
@@ -761,6 +994,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: digest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: fallback
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Fallback
     - name: inputs
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.PlanInputs
@@ -784,6 +1020,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.PlanInputs
   map:
     fields:
+    - name: clusterDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: deployed
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
@@ -802,6 +1041,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: releaseDigest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: valuesDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
 - name: com.github.assent-dev.assent.api.v1alpha1.PlanRule
   map:
     fields:
@@ -812,6 +1054,26 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: name
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.PrometheusCheck
+  map:
+    fields:
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.HTTPHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: query
+      type:
+        scalar: string
+    - name: url
+      type:
+        scalar: string
+    - name: when
       type:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Promotion
@@ -944,6 +1206,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: progress
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.RolloutProgress
+    - name: rollback
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.RollbackStatus
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1017,6 +1282,20 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.assent-dev.assent.api.v1alpha1.ReleaseSource
   map:
     fields:
+    - name: bundle
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.BundledRelease
+          elementRelationship: associative
+          keys:
+          - name
+    - name: git
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.GitSource
+    - name: helm
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.HelmSource
     - name: inline
       type:
         scalar: string
@@ -1086,6 +1365,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.RollbackApproval
       default: Required
+- name: com.github.assent-dev.assent.api.v1alpha1.RollbackStatus
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: release
+      type:
+        scalar: string
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.assent-dev.assent.api.v1alpha1.RolloutPolicy
   map:
     fields:
@@ -1095,6 +1386,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.assent-dev.assent.api.v1alpha1.GroupKind
           elementRelationship: atomic
+    - name: drift
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Drift
+      default: Report
+    - name: onFailure
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.OnFailure
+      default: Halt
     - name: prune
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Prune
@@ -1119,6 +1418,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: total
+      type:
+        scalar: numeric
+    - name: verifyingSinceTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: wave
+      type:
+        scalar: numeric
+    - name: waves
       type:
         scalar: numeric
 - name: com.github.assent-dev.assent.api.v1alpha1.RuleStatus
@@ -1149,6 +1457,38 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.ServiceAccountApproval
   scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.SignaturePolicy
+  map:
+    fields:
+    - name: imageSecretRef
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.LocalReference
+    - name: images
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.ImageSignatures
+      default: NotRequired
+    - name: signers
+      type:
+        list:
+          elementType:
+            namedType: com.github.assent-dev.assent.api.v1alpha1.Signer
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.assent-dev.assent.api.v1alpha1.Signer
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: keyless
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.KeylessSigner
+    - name: name
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.SubmodulePolicy
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.SucceededRelease
   map:
     fields:
@@ -1170,15 +1510,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.TLSVerification
+  scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.Target
   map:
     fields:
+    - name: cluster
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.TargetCluster
     - name: namespace
       type:
         scalar: string
     - name: serviceAccountName
       type:
         scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.TargetCluster
+  map:
+    fields:
+    - name: kubeconfig
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.SecretKeyReference
+    - name: tlsVerification
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.TLSVerification
+      default: Required
 - name: com.github.assent-dev.assent.api.v1alpha1.UsedOverride
   map:
     fields:
@@ -1198,6 +1553,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: user
+      type:
+        scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.ValuesKind
+  scalar: string
+- name: com.github.assent-dev.assent.api.v1alpha1.ValuesReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: values.yaml
+    - name: kind
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.ValuesKind
+    - name: name
       type:
         scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.WaitingBlocker
@@ -1265,6 +1635,16 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.assent-dev.assent.api.v1alpha1.Window
           elementRelationship: atomic
+- name: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:

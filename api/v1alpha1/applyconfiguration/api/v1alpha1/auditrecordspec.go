@@ -51,7 +51,11 @@ type AuditRecordSpecApplyConfiguration struct {
 	DecidedBy *string `json:"decidedBy,omitempty"`
 	// target that the rollout goes to, and the deployer that it is performed as.
 	Target *TargetApplyConfiguration `json:"target,omitempty"`
-	// objects that the rollout applies; in an Intent.
+	// fallback is what the rollout goes back to if it fails; in an Intent.
+	Fallback *FallbackApplyConfiguration `json:"fallback,omitempty"`
+	// checks that have verified the rollout, and what they found; in an outcome.
+	Checks []AuditedCheckApplyConfiguration `json:"checks,omitempty"`
+	// objects that the rollout applies, in an Intent; that run again, in a RolledBack; that are applied again, in a Corrected.
 	Objects []ObjectReferenceApplyConfiguration `json:"objects,omitempty"`
 }
 
@@ -209,6 +213,27 @@ func (b *AuditRecordSpecApplyConfiguration) WithDecidedBy(value string) *AuditRe
 // If called multiple times, the Target field is set to the value of the last call.
 func (b *AuditRecordSpecApplyConfiguration) WithTarget(value *TargetApplyConfiguration) *AuditRecordSpecApplyConfiguration {
 	b.Target = value
+	return b
+}
+
+// WithFallback sets the Fallback field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Fallback field is set to the value of the last call.
+func (b *AuditRecordSpecApplyConfiguration) WithFallback(value *FallbackApplyConfiguration) *AuditRecordSpecApplyConfiguration {
+	b.Fallback = value
+	return b
+}
+
+// WithChecks adds the given value to the Checks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Checks field.
+func (b *AuditRecordSpecApplyConfiguration) WithChecks(values ...*AuditedCheckApplyConfiguration) *AuditRecordSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithChecks")
+		}
+		b.Checks = append(b.Checks, *values[i])
+	}
 	return b
 }
 

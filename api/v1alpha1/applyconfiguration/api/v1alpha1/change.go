@@ -15,7 +15,7 @@ import (
 // Change is one object that a plan changes.
 type ChangeApplyConfiguration struct {
 	ObjectReferenceApplyConfiguration `json:""`
-	// action that the rollout takes: Create, Update or Prune.
+	// action that the rollout takes: Create, Update, Recreate or Prune.
 	Action *apiv1alpha1.ChangeAction `json:"action,omitempty"`
 }
 

@@ -12,23 +12,27 @@ import (
 // CheckApplyConfiguration represents a declarative configuration of the Check type for use
 // with apply.
 //
-// Check is a question that is answered outside of Assent: by a Job, or by a server.
+// Check is a question that is answered outside of Assent: by a Job, by a server, or by what Prometheus has measured.
 type CheckApplyConfiguration struct {
 	// name of the check, as messages show it.
 	Name *string `json:"name,omitempty"`
-	// phase in which the check runs: Before, as a gate of the start. Default: Before.
+	// phase in which the check runs: Before, as a gate of the start, or After, as the verification of the rollout. Default: Before.
 	Phase *apiv1alpha1.CheckPhase `json:"phase,omitempty"`
 	// http asks a server.
 	HTTP *HTTPCheckApplyConfiguration `json:"http,omitempty"`
 	// job runs a Job in the project.
 	Job *JobCheckApplyConfiguration `json:"job,omitempty"`
+	// prometheus asks a server with Prometheus' HTTP API.
+	Prometheus *PrometheusCheckApplyConfiguration `json:"prometheus,omitempty"`
+	// times is how often in succession a check of phase After has to pass, `intervalSeconds` apart. Default: 1.
+	Times *int32 `json:"times,omitempty"`
 	// timeoutSeconds is how long one attempt may take. Default: 60 seconds.
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
-	// attempts is how often the check is tried before it has failed. Default: 3.
+	// attempts is how often in succession the check is tried before it has failed. Default: 3.
 	Attempts *int32 `json:"attempts,omitempty"`
 	// intervalSeconds is the time between two attempts. Default: 30 seconds.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`
-	// validSeconds is for how long a result counts. An older one is stale, and the check runs again once every other gate holds. Default: 600 seconds.
+	// validSeconds is for how long a result of phase Before counts. An older one is stale, and the check runs again once every other gate holds. Default: 600 seconds.
 	ValidSeconds *int32 `json:"validSeconds,omitempty"`
 }
 
@@ -67,6 +71,22 @@ func (b *CheckApplyConfiguration) WithHTTP(value *HTTPCheckApplyConfiguration) *
 // If called multiple times, the Job field is set to the value of the last call.
 func (b *CheckApplyConfiguration) WithJob(value *JobCheckApplyConfiguration) *CheckApplyConfiguration {
 	b.Job = value
+	return b
+}
+
+// WithPrometheus sets the Prometheus field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Prometheus field is set to the value of the last call.
+func (b *CheckApplyConfiguration) WithPrometheus(value *PrometheusCheckApplyConfiguration) *CheckApplyConfiguration {
+	b.Prometheus = value
+	return b
+}
+
+// WithTimes sets the Times field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Times field is set to the value of the last call.
+func (b *CheckApplyConfiguration) WithTimes(value int32) *CheckApplyConfiguration {
+	b.Times = &value
 	return b
 }
 

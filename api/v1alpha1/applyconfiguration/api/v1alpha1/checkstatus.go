@@ -23,6 +23,8 @@ type CheckStatusApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// time at which the check ended.
 	Time *v1.Time `json:"time,omitempty"`
+	// times that it has passed in succession.
+	Times *int32 `json:"times,omitempty"`
 	// attempts that it took.
 	Attempts *int32 `json:"attempts,omitempty"`
 	// planDigest that it was run for. For another plan it runs again.
@@ -66,6 +68,14 @@ func (b *CheckStatusApplyConfiguration) WithMessage(value string) *CheckStatusAp
 // If called multiple times, the Time field is set to the value of the last call.
 func (b *CheckStatusApplyConfiguration) WithTime(value v1.Time) *CheckStatusApplyConfiguration {
 	b.Time = &value
+	return b
+}
+
+// WithTimes sets the Times field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Times field is set to the value of the last call.
+func (b *CheckStatusApplyConfiguration) WithTimes(value int32) *CheckStatusApplyConfiguration {
+	b.Times = &value
 	return b
 }
 

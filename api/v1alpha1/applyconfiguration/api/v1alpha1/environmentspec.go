@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
+)
+
 // EnvironmentSpecApplyConfiguration represents a declarative configuration of the EnvironmentSpec type for use
 // with apply.
 //
@@ -33,7 +37,14 @@ type EnvironmentSpecApplyConfiguration struct {
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`
 	// rollback says what a Promotion of type Rollback needs. It skips `after`, `soakSeconds` and `windows`.
 	Rollback *RollbackPolicyApplyConfiguration `json:"rollback,omitempty"`
-	// checks that must have passed before a rollout starts. Default: none.
+	// signatures that a Release's artifact must carry. Without them no plan is made. Default: none.
+	Signatures *SignaturePolicyApplyConfiguration `json:"signatures,omitempty"`
+	// overlay is what this Environment changes in the Releases that it runs: patches, replicas, labels and Helm values. Default: nothing.
+	Overlay *OverlayApplyConfiguration `json:"overlay,omitempty"`
+	// lock says whether others can change what a rollout has applied: Disabled or Enabled. Default: Disabled. Enabled needs the label
+	// `assent.dev/lock: PROJECT` on the target namespace, set by whoever administers it.
+	Lock *apiv1alpha1.Lock `json:"lock,omitempty"`
+	// checks that must have passed before a rollout starts, and checks that verify it. Default: none.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
 	// autoPromotion creates a Promotion when a Release becomes eligible here. It may be set only by a user who may promote here. Default: people do.
 	AutoPromotion *AutoPromotionApplyConfiguration `json:"autoPromotion,omitempty"`
@@ -124,6 +135,30 @@ func (b *EnvironmentSpecApplyConfiguration) WithRollout(value *RolloutPolicyAppl
 // If called multiple times, the Rollback field is set to the value of the last call.
 func (b *EnvironmentSpecApplyConfiguration) WithRollback(value *RollbackPolicyApplyConfiguration) *EnvironmentSpecApplyConfiguration {
 	b.Rollback = value
+	return b
+}
+
+// WithSignatures sets the Signatures field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Signatures field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithSignatures(value *SignaturePolicyApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Signatures = value
+	return b
+}
+
+// WithOverlay sets the Overlay field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Overlay field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithOverlay(value *OverlayApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Overlay = value
+	return b
+}
+
+// WithLock sets the Lock field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lock field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithLock(value apiv1alpha1.Lock) *EnvironmentSpecApplyConfiguration {
+	b.Lock = &value
 	return b
 }
 

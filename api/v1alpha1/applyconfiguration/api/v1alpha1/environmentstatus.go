@@ -26,6 +26,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	Previous *DeploymentApplyConfiguration `json:"previous,omitempty"`
 	// inventory is every object that rollouts have applied here and not deleted again. It drives pruning.
 	Inventory []ObjectReferenceApplyConfiguration `json:"inventory,omitempty"`
+	// drifted are the objects that differ from what was approved, at most 16.
+	Drifted []DriftedObjectApplyConfiguration `json:"drifted,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
 	Audit *AuditHeadApplyConfiguration `json:"audit,omitempty"`
 	// waitingCount is how many Promotions wait, beyond the sixteen that are listed too.
@@ -100,6 +102,19 @@ func (b *EnvironmentStatusApplyConfiguration) WithInventory(values ...*ObjectRef
 			panic("nil value passed to WithInventory")
 		}
 		b.Inventory = append(b.Inventory, *values[i])
+	}
+	return b
+}
+
+// WithDrifted adds the given value to the Drifted field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Drifted field.
+func (b *EnvironmentStatusApplyConfiguration) WithDrifted(values ...*DriftedObjectApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDrifted")
+		}
+		b.Drifted = append(b.Drifted, *values[i])
 	}
 	return b
 }

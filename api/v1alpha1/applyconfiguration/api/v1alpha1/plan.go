@@ -27,6 +27,8 @@ type PlanApplyConfiguration struct {
 	Rules []PlanRuleApplyConfiguration `json:"rules,omitempty"`
 	// diff against what runs now, at most 128 KiB, then cut and said so. Values of Secrets are masked. It is dropped when the Promotion ends.
 	Diff *string `json:"diff,omitempty"`
+	// fallback is what would be applied if the rollout fails and the Environment says `onFailure: Rollback`. It is part of the digest.
+	Fallback *FallbackApplyConfiguration `json:"fallback,omitempty"`
 	// inputs that the plan was made from; the plan is made anew when one of them changes.
 	Inputs *PlanInputsApplyConfiguration `json:"inputs,omitempty"`
 	// plannedTime is when the plan was made.
@@ -94,6 +96,14 @@ func (b *PlanApplyConfiguration) WithRules(values ...*PlanRuleApplyConfiguration
 // If called multiple times, the Diff field is set to the value of the last call.
 func (b *PlanApplyConfiguration) WithDiff(value string) *PlanApplyConfiguration {
 	b.Diff = &value
+	return b
+}
+
+// WithFallback sets the Fallback field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Fallback field is set to the value of the last call.
+func (b *PlanApplyConfiguration) WithFallback(value *FallbackApplyConfiguration) *PlanApplyConfiguration {
+	b.Fallback = value
 	return b
 }
 

@@ -24,6 +24,10 @@ type PlanInputsApplyConfiguration struct {
 	EnvironmentDigest *apiv1alpha1.Digest `json:"environmentDigest,omitempty"`
 	// guardDigest is the digest of the identity of the admission policies and bindings: their UIDs and generations.
 	GuardDigest *apiv1alpha1.Digest `json:"guardDigest,omitempty"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that the Environment takes Helm values from; empty if there are none.
+	ValuesDigest *apiv1alpha1.Digest `json:"valuesDigest,omitempty"`
+	// clusterDigest is the digest of where and how the target cluster is reached, without the credentials; empty for this cluster.
+	ClusterDigest *apiv1alpha1.Digest `json:"clusterDigest,omitempty"`
 	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	Deployed *apiv1alpha1.Digest `json:"deployed,omitempty"`
@@ -72,6 +76,22 @@ func (b *PlanInputsApplyConfiguration) WithEnvironmentDigest(value apiv1alpha1.D
 // If called multiple times, the GuardDigest field is set to the value of the last call.
 func (b *PlanInputsApplyConfiguration) WithGuardDigest(value apiv1alpha1.Digest) *PlanInputsApplyConfiguration {
 	b.GuardDigest = &value
+	return b
+}
+
+// WithValuesDigest sets the ValuesDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ValuesDigest field is set to the value of the last call.
+func (b *PlanInputsApplyConfiguration) WithValuesDigest(value apiv1alpha1.Digest) *PlanInputsApplyConfiguration {
+	b.ValuesDigest = &value
+	return b
+}
+
+// WithClusterDigest sets the ClusterDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClusterDigest field is set to the value of the last call.
+func (b *PlanInputsApplyConfiguration) WithClusterDigest(value apiv1alpha1.Digest) *PlanInputsApplyConfiguration {
+	b.ClusterDigest = &value
 	return b
 }
 

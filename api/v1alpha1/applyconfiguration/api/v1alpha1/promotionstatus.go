@@ -34,7 +34,9 @@ type PromotionStatusApplyConfiguration struct {
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 	// completionTime is when the Promotion ended.
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// progress of the rollout.
+	// rollback is how a failed rollout goes back to what ran before; absent if it does not.
+	Rollback *RollbackStatusApplyConfiguration `json:"rollback,omitempty"`
+	// progress of the rollout; of the way back, once that has begun.
 	Progress *RolloutProgressApplyConfiguration `json:"progress,omitempty"`
 }
 
@@ -130,6 +132,14 @@ func (b *PromotionStatusApplyConfiguration) WithStartTime(value metav1.Time) *Pr
 // If called multiple times, the CompletionTime field is set to the value of the last call.
 func (b *PromotionStatusApplyConfiguration) WithCompletionTime(value metav1.Time) *PromotionStatusApplyConfiguration {
 	b.CompletionTime = &value
+	return b
+}
+
+// WithRollback sets the Rollback field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rollback field is set to the value of the last call.
+func (b *PromotionStatusApplyConfiguration) WithRollback(value *RollbackStatusApplyConfiguration) *PromotionStatusApplyConfiguration {
+	b.Rollback = value
 	return b
 }
 

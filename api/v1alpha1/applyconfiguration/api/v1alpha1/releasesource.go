@@ -12,6 +12,12 @@ package v1alpha1
 type ReleaseSourceApplyConfiguration struct {
 	// oci takes the manifests from an artifact in an OCI registry.
 	OCI *OCISourceApplyConfiguration `json:"oci,omitempty"`
+	// git takes the manifests from a commit of a Git repository.
+	Git *GitSourceApplyConfiguration `json:"git,omitempty"`
+	// helm renders a chart from an OCI registry or from an HTTPS chart repository.
+	Helm *HelmSourceApplyConfiguration `json:"helm,omitempty"`
+	// bundle names other Releases of the project that are planned, approved, rolled out and rolled back together, with one digest. None of them may be a bundle itself.
+	Bundle []BundledReleaseApplyConfiguration `json:"bundle,omitempty"`
 	// inline holds the manifests themselves, as YAML text of at most 256 KiB.
 	Inline *string `json:"inline,omitempty"`
 }
@@ -27,6 +33,35 @@ func ReleaseSource() *ReleaseSourceApplyConfiguration {
 // If called multiple times, the OCI field is set to the value of the last call.
 func (b *ReleaseSourceApplyConfiguration) WithOCI(value *OCISourceApplyConfiguration) *ReleaseSourceApplyConfiguration {
 	b.OCI = value
+	return b
+}
+
+// WithGit sets the Git field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Git field is set to the value of the last call.
+func (b *ReleaseSourceApplyConfiguration) WithGit(value *GitSourceApplyConfiguration) *ReleaseSourceApplyConfiguration {
+	b.Git = value
+	return b
+}
+
+// WithHelm sets the Helm field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Helm field is set to the value of the last call.
+func (b *ReleaseSourceApplyConfiguration) WithHelm(value *HelmSourceApplyConfiguration) *ReleaseSourceApplyConfiguration {
+	b.Helm = value
+	return b
+}
+
+// WithBundle adds the given value to the Bundle field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Bundle field.
+func (b *ReleaseSourceApplyConfiguration) WithBundle(values ...*BundledReleaseApplyConfiguration) *ReleaseSourceApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithBundle")
+		}
+		b.Bundle = append(b.Bundle, *values[i])
+	}
 	return b
 }
 

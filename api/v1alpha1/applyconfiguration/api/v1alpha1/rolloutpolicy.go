@@ -18,6 +18,10 @@ type RolloutPolicyApplyConfiguration struct {
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
 	// prune says whether objects that the last rollout had and this one has not are deleted, once this one is healthy: Enabled or Disabled. Default: Enabled.
 	Prune *apiv1alpha1.Prune `json:"prune,omitempty"`
+	// onFailure says what happens when a rollout does not become healthy in time, or a check after it fails: Halt or Rollback. Default: Halt.
+	OnFailure *apiv1alpha1.OnFailure `json:"onFailure,omitempty"`
+	// drift says what happens when what was applied is changed by somebody else: Report, Correct or Ignore. Default: Report.
+	Drift *apiv1alpha1.Drift `json:"drift,omitempty"`
 	// clusterScopedKinds that a Release may hold, beside the objects of the target namespace. The deployer needs the rights as well. Default: none.
 	ClusterScopedKinds []GroupKindApplyConfiguration `json:"clusterScopedKinds,omitempty"`
 }
@@ -41,6 +45,22 @@ func (b *RolloutPolicyApplyConfiguration) WithTimeoutSeconds(value int32) *Rollo
 // If called multiple times, the Prune field is set to the value of the last call.
 func (b *RolloutPolicyApplyConfiguration) WithPrune(value apiv1alpha1.Prune) *RolloutPolicyApplyConfiguration {
 	b.Prune = &value
+	return b
+}
+
+// WithOnFailure sets the OnFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnFailure field is set to the value of the last call.
+func (b *RolloutPolicyApplyConfiguration) WithOnFailure(value apiv1alpha1.OnFailure) *RolloutPolicyApplyConfiguration {
+	b.OnFailure = &value
+	return b
+}
+
+// WithDrift sets the Drift field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Drift field is set to the value of the last call.
+func (b *RolloutPolicyApplyConfiguration) WithDrift(value apiv1alpha1.Drift) *RolloutPolicyApplyConfiguration {
+	b.Drift = &value
 	return b
 }
 

@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // RolloutProgressApplyConfiguration represents a declarative configuration of the RolloutProgress type for use
 // with apply.
 //
@@ -16,6 +20,12 @@ type RolloutProgressApplyConfiguration struct {
 	Healthy *int32 `json:"healthy,omitempty"`
 	// total number of objects.
 	Total *int32 `json:"total,omitempty"`
+	// wave that is being applied, of `waves`, counted from 1; absent where a Release has one wave alone.
+	Wave *int32 `json:"wave,omitempty"`
+	// waves of the Release.
+	Waves *int32 `json:"waves,omitempty"`
+	// verifyingSinceTime is when everything was first healthy, and the checks after the rollout began.
+	VerifyingSinceTime *v1.Time `json:"verifyingSinceTime,omitempty"`
 	// failing are the objects that are not healthy and why, at most 16.
 	Failing []FailingObjectApplyConfiguration `json:"failing,omitempty"`
 }
@@ -47,6 +57,30 @@ func (b *RolloutProgressApplyConfiguration) WithHealthy(value int32) *RolloutPro
 // If called multiple times, the Total field is set to the value of the last call.
 func (b *RolloutProgressApplyConfiguration) WithTotal(value int32) *RolloutProgressApplyConfiguration {
 	b.Total = &value
+	return b
+}
+
+// WithWave sets the Wave field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Wave field is set to the value of the last call.
+func (b *RolloutProgressApplyConfiguration) WithWave(value int32) *RolloutProgressApplyConfiguration {
+	b.Wave = &value
+	return b
+}
+
+// WithWaves sets the Waves field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Waves field is set to the value of the last call.
+func (b *RolloutProgressApplyConfiguration) WithWaves(value int32) *RolloutProgressApplyConfiguration {
+	b.Waves = &value
+	return b
+}
+
+// WithVerifyingSinceTime sets the VerifyingSinceTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VerifyingSinceTime field is set to the value of the last call.
+func (b *RolloutProgressApplyConfiguration) WithVerifyingSinceTime(value v1.Time) *RolloutProgressApplyConfiguration {
+	b.VerifyingSinceTime = &value
 	return b
 }
 

@@ -15,6 +15,8 @@ type TargetApplyConfiguration struct {
 	// serviceAccountName is the deployer: the service account in the target namespace that the rollout is performed as.
 	// What its Role allows is what a Release can do there.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
+	// cluster is another cluster that the namespace and the deployer are in. Default: this one.
+	Cluster *TargetClusterApplyConfiguration `json:"cluster,omitempty"`
 }
 
 // TargetApplyConfiguration constructs a declarative configuration of the Target type for use with
@@ -36,5 +38,13 @@ func (b *TargetApplyConfiguration) WithNamespace(value string) *TargetApplyConfi
 // If called multiple times, the ServiceAccountName field is set to the value of the last call.
 func (b *TargetApplyConfiguration) WithServiceAccountName(value string) *TargetApplyConfiguration {
 	b.ServiceAccountName = &value
+	return b
+}
+
+// WithCluster sets the Cluster field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Cluster field is set to the value of the last call.
+func (b *TargetApplyConfiguration) WithCluster(value *TargetClusterApplyConfiguration) *TargetApplyConfiguration {
+	b.Cluster = value
 	return b
 }
