@@ -112,7 +112,7 @@ const (
 	// AnnotationSourceHosts on a Secret of type kubernetes.io/basic-auth lists the hosts, separated by commas, that a source may send it to.
 	AnnotationSourceHosts = "assent.dev/source-hosts"
 	// SecretTypeValues is the type that a Secret must have for an Environment to take Helm values from it.
-	SecretTypeValues = "assent.dev/values"
+	SecretTypeValues = "assent.dev/values" //nolint:gosec // the name of a type, not a secret
 	// AnnotationWave on an object of a Release is its wave: a whole number from -1000 to 1000. A wave begins when the one before it is healthy, and its Jobs are complete. Default: 0.
 	AnnotationWave = "assent.dev/wave"
 	// AnnotationImmutable on an object of a Release says with the value Recreate that it may be deleted and created again where a change cannot be made otherwise.
