@@ -166,6 +166,8 @@ func inputsOf(seen Observation) v1alpha1.PlanInputs {
 		Environment:       identity(seen.Environment),
 		EnvironmentDigest: seen.EnvironmentDigest,
 		GuardDigest:       seen.Guard.Digest,
+		ValuesDigest:      seen.ValuesDigest,
+		ClusterDigest:     seen.ClusterDigest,
 		Deployed:          seen.Environment.Status.Audit.Head,
 	}
 }

@@ -43,7 +43,7 @@ type Start struct {
 	Overridden []v1alpha1.OverridableGate
 }
 
-// Apply the plan's objects.
+// Apply the next wave of the plan's objects, or of the fallback's once the way back has begun.
 type Apply struct{}
 
 // Watch the rollout until it is healthy, or until Deadline.
@@ -54,9 +54,23 @@ type Watch struct {
 // Prune what the last rollout had and this one has not.
 type Prune struct{}
 
+// Verify the rollout by the checks after it.
+type Verify struct {
+	// Run are the checks to run, by name.
+	Run []string
+	// Deadline after which the checks have taken too long.
+	Deadline time.Duration
+}
+
+// RollBack begins the way back of a rollout that has failed: say so in status, then apply the plan's fallback.
+type RollBack struct {
+	// Reason why the rollout has failed.
+	Reason string
+}
+
 // Finish a started promotion: put the outcome on record, then say so.
 type Finish struct {
-	// Type of the outcome: Succeeded, Failed or Cancelled; Rejected or Superseded only if no intent is on record.
+	// Type of the outcome: Succeeded, Failed, RolledBack or Cancelled; Rejected or Superseded only if no intent is on record.
 	Type    v1alpha1.AuditType
 	Message string
 }
@@ -86,6 +100,8 @@ func (Start) decision()       {}
 func (Apply) decision()       {}
 func (Watch) decision()       {}
 func (Prune) decision()       {}
+func (Verify) decision()      {}
+func (RollBack) decision()    {}
 func (Finish) decision()      {}
 func (Conclude) decision()    {}
 func (End) decision()         {}

@@ -38,7 +38,7 @@ func judgeChecks(seen Observation, last bool) checksJudged {
 		}
 	}
 	var outdated []v1alpha1.Check
-	for _, check := range seen.Environment.Spec.Checks {
+	for _, check := range checksOf(seen.Environment, v1alpha1.CheckBefore) {
 		answer := answerOf(seen, check.Name)
 		stale := answer != nil && !seen.Now.Before(answer.Time.Add(seconds(check.ValidSeconds)))
 		switch {

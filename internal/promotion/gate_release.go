@@ -44,16 +44,33 @@ func fetched(ready *metav1.Condition) bool {
 
 // blockedGate is closed by a Release that somebody has blocked. The spec counts, and not what the status makes of it later.
 func blockedGate(seen Observation) *v1alpha1.Blocker {
-	if seen.Release == nil || seen.Release.Spec.Blocked.Reason == "" {
+	blocked := blockedRelease(seen)
+	if blocked == nil {
 		return nil
 	}
-	name := seen.Release.Name
+	name := blocked.Name
 	return &v1alpha1.Blocker{
 		Gate:    v1alpha1.GateRelease,
-		Message: fmt.Sprintf("release %q is blocked: %s", name, seen.Release.Spec.Blocked.Reason),
+		Message: fmt.Sprintf("release %q is blocked: %s", name, blocked.Spec.Blocked.Reason),
 		Clears:  fmt.Sprintf("whoever holds the verb `unblock` on release %q, by removing its `spec.blocked`; or promote another release", name),
 	}
 }
+
+// blockedRelease is the Release, or the first one of its bundle, that somebody has blocked; nil if none is.
+func blockedRelease(seen Observation) *v1alpha1.Release {
+	if seen.Release == nil {
+		return nil
+	}
+	for _, release := range append([]*v1alpha1.Release{seen.Release}, seen.Bundled...) {
+		if release.Spec.Blocked.Reason != "" {
+			return release
+		}
+	}
+	return nil
+}
+
+// inputsGate is closed while it cannot be found out what a plan would be made from.
+func inputsGate(seen Observation) *v1alpha1.Blocker { return seen.Unreadable }
 
 func environmentGate(seen Observation) *v1alpha1.Blocker {
 	if seen.Environment != nil {

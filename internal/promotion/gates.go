@@ -45,14 +45,14 @@ func (j judgement) closed(gate v1alpha1.Gate) bool {
 
 // plannable says whether everything is there that a plan is made from, and nothing keeps it from being made.
 func plannable(seen Observation) bool {
-	return unreleased(seen) == nil && environmentGate(seen) == nil && guardGate(seen) == nil
+	return unreleased(seen) == nil && environmentGate(seen) == nil && inputsGate(seen) == nil && guardGate(seen) == nil
 }
 
 // judge every gate. The checks come last: an old answer is asked for again only when nothing else is in the way.
 func judge(seen Observation, approvals approval.Result) judgement {
 	var found judgement
 	for _, blocker := range []*v1alpha1.Blocker{
-		unreleased(seen), environmentGate(seen), guardGate(seen), targetGate(seen), queueGate(seen),
+		unreleased(seen), environmentGate(seen), inputsGate(seen), guardGate(seen), targetGate(seen), queueGate(seen),
 	} {
 		found.add(blocker)
 	}
@@ -106,7 +106,7 @@ func nextLook(seen Observation, approvals approval.Result, found judgement) time
 			again = wait
 		}
 	}
-	if targetGate(seen) != nil || lost(seen, approvals) || len(approvals.Unexplained) > 0 {
+	if targetGate(seen) != nil || inputsGate(seen) != nil || lost(seen, approvals) || len(approvals.Unexplained) > 0 {
 		sooner(recheck)
 	}
 	for _, blocker := range found.blockers {

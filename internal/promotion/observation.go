@@ -22,6 +22,8 @@ type Observation struct {
 	Promotion *v1alpha1.Promotion
 	// Release that it names; nil if there is none.
 	Release *v1alpha1.Release
+	// Bundled are the Releases that a bundle names, as far as they exist.
+	Bundled []*v1alpha1.Release
 	// Environment that it names; nil if there is none.
 	Environment *v1alpha1.Environment
 	// EnvironmentDigest of the Environment's rules.
@@ -30,6 +32,12 @@ type Observation struct {
 	Project map[string]*v1alpha1.Environment
 	// ProjectHold is why the whole project is on hold; empty if it is not.
 	ProjectHold string
+	// ValuesDigest of what the Environment takes Helm values from; empty if there is nothing.
+	ValuesDigest v1alpha1.Digest
+	// ClusterDigest of where the target cluster is reached; empty for this cluster.
+	ClusterDigest v1alpha1.Digest
+	// Unreadable is why these cannot be found out now; nil if they can.
+	Unreadable *v1alpha1.Blocker
 	// Guard that is in place.
 	Guard Guard
 	// Authority of the approvers by user; whoever is not in it is unproven.
@@ -79,7 +87,7 @@ type Planned struct {
 	Gate v1alpha1.Gate
 }
 
-// Rollout is what is known of a started promotion.
+// Rollout is what is known of a started promotion. Once its way back has begun, it is what is known of that.
 type Rollout struct {
 	// Intent on record; nil if none was written.
 	Intent *v1alpha1.AuditRecord
@@ -87,13 +95,15 @@ type Rollout struct {
 	Outcome *v1alpha1.AuditRecord
 	// Applied says that every object has been applied by this process.
 	Applied bool
+	// Wave is how many of the release's Waves this process has applied.
+	Wave, Waves int
 	// Failure that no retry mends; empty if there was none.
 	Failure string
 	// Trouble that is being tried again; empty if there is none.
 	Trouble string
 	// Progress of the objects' health.
 	Progress v1alpha1.RolloutProgress
-	// Healthy says that every object is.
+	// Healthy says that every object is that was applied so far.
 	Healthy bool
 	// Hopeless says that an object has failed for good, so that there is no use in waiting for the time-out.
 	Hopeless bool

@@ -245,7 +245,7 @@ func (r random) rollout() *Rollout {
 	if r.oneIn(10) {
 		return nil
 	}
-	rollout := &Rollout{Applied: r.oneIn(2), Healthy: r.oneIn(2), Hopeless: r.oneIn(6), Prunes: r.oneIn(3)}
+	rollout := &Rollout{Wave: r.IntN(2), Waves: 2, Applied: r.oneIn(2), Healthy: r.oneIn(2), Hopeless: r.oneIn(6), Prunes: r.oneIn(3)}
 	if !r.oneIn(3) {
 		rollout.Intent = &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{Type: v1alpha1.AuditIntent}}
 	}

@@ -25,25 +25,69 @@ func decideRollout(seen Observation) Decision {
 	case rollout.Intent == nil:
 		return decideUnrecorded(seen)
 	case seen.Promotion.Spec.Cancel.Reason != "":
-		return Finish{Type: v1alpha1.AuditCancelled, Message: fmt.Sprintf("cancelled during its rollout, %s: %s",
-			stoppedAt(rollout.Progress), seen.Promotion.Spec.Cancel.Reason)}
+		return Finish{Type: v1alpha1.AuditCancelled, Message: clip(fmt.Sprintf("cancelled %s, %s: %s",
+			during(seen.Promotion), stoppedAt(rollout.Progress), seen.Promotion.Spec.Cancel.Reason))}
 	case !seen.Promotion.DeletionTimestamp.IsZero():
-		return Finish{Type: v1alpha1.AuditCancelled, Message: "deleted during its rollout, " + stoppedAt(rollout.Progress)}
+		return Finish{Type: v1alpha1.AuditCancelled, Message: clip(fmt.Sprintf("deleted %s, %s", during(seen.Promotion), stoppedAt(rollout.Progress)))}
+	}
+	next, failure := proceed(seen, rollout)
+	if failure != nil {
+		return giveUp(seen, rollout, *failure)
+	}
+	return next
+}
+
+// failure is why a rollout cannot succeed any more.
+type failure struct {
+	// why, as people read it.
+	why string
+	// applied says that a part of the objects may have been applied, and that it is up to people what becomes of them.
+	applied bool
+}
+
+// proceed with a rollout, or with its way back, as long as it can succeed.
+func proceed(seen Observation, rollout *Rollout) (Decision, *failure) {
+	rejected := failedCheck(seen)
+	switch {
 	case rollout.Failure != "":
-		return Finish{Type: v1alpha1.AuditFailed, Message: clip(rollout.Failure)}
+		return nil, &failure{why: rollout.Failure}
 	case rollout.Hopeless:
-		return Finish{Type: v1alpha1.AuditFailed, Message: failed(unhealthy(rollout.Progress))}
+		return nil, &failure{why: unhealthy(rollout.Progress), applied: true}
+	case rejected != "":
+		return nil, &failure{why: rejected, applied: true}
 	case rollout.Applied && rollout.Healthy && rollout.Prunes:
-		return Prune{}
+		return Prune{}, nil
 	case rollout.Applied && rollout.Healthy:
-		return Finish{Type: v1alpha1.AuditSucceeded, Message: "every object is applied and healthy"}
+		return complete(seen)
 	case remaining(seen) <= 0:
-		return Finish{Type: v1alpha1.AuditFailed,
-			Message: failed(fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", span(timeout(seen.Environment)), late(rollout)))}
-	case !rollout.Applied:
-		return Apply{}
+		return nil, &failure{applied: true,
+			why: fmt.Sprintf("not healthy within %s (`spec.rollout.timeoutSeconds`): %s", span(timeout(seen.Environment)), late(rollout))}
+	case !rollout.Applied && (rollout.Wave == 0 || rollout.Healthy):
+		return Apply{}, nil
 	default:
-		return Watch{Deadline: remaining(seen)}
+		return Watch{Deadline: remaining(seen)}, nil
+	}
+}
+
+// complete decides on a rollout, or its way back, whose objects are all there and healthy.
+func complete(seen Observation) (Decision, *failure) {
+	if GoesBack(seen.Promotion) {
+		return Finish{Type: v1alpha1.AuditRolledBack, Message: wentBack(seen.Promotion)}, nil
+	}
+	return verify(seen)
+}
+
+// giveUp a rollout: go back if the plan says what to, else leave everything as it is.
+func giveUp(seen Observation, rollout *Rollout, found failure) Decision {
+	switch {
+	case GoesBack(seen.Promotion):
+		return Finish{Type: v1alpha1.AuditFailed, Message: failedTwice(seen.Promotion, rollout, found.why)}
+	case rollout.Intent.Spec.Fallback.Release.Name != "":
+		return RollBack{Reason: clip(found.why)}
+	case found.applied:
+		return Finish{Type: v1alpha1.AuditFailed, Message: failed(found.why)}
+	default:
+		return Finish{Type: v1alpha1.AuditFailed, Message: clip(found.why)}
 	}
 }
 
@@ -100,8 +144,17 @@ func timeout(environment *v1alpha1.Environment) time.Duration {
 	return time.Duration(environment.Spec.Rollout.TimeoutSeconds) * time.Second
 }
 
+// remaining is how much time a rollout has left: to become healthy, then to be verified, or to go back.
 func remaining(seen Observation) time.Duration {
-	return seen.Promotion.Status.StartTime.Add(timeout(seen.Environment)).Sub(seen.Now)
+	status := seen.Promotion.Status
+	deadline := status.StartTime.Add(timeout(seen.Environment))
+	switch {
+	case GoesBack(seen.Promotion):
+		deadline = status.Rollback.StartTime.Add(timeout(seen.Environment))
+	case !status.Progress.VerifyingSinceTime.IsZero():
+		deadline = status.Progress.VerifyingSinceTime.Add(timeout(seen.Environment) + verification(seen.Environment))
+	}
+	return deadline.Sub(seen.Now)
 }
 
 // late says in words what a rollout waited for in vain.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
@@ -31,6 +32,11 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 		setCondition(&status, seen, v1alpha1.ConditionOverridden, metav1.ConditionFalse, v1alpha1.ReasonAcknowledged, fmt.Sprintf("acknowledged by %q", by))
 	case Apply, Watch, Prune:
 		rollOut(&status, seen)
+	case Verify:
+		rollOut(&status, seen)
+		verifySince(&status, seen)
+	case RollBack:
+		goBack(&status, seen, next)
 	case Finish:
 		finish(&status, seen, reasonOf(next.Type), next.Message)
 	case Conclude:
@@ -113,14 +119,44 @@ func rollOut(status *v1alpha1.PromotionStatus, seen Observation) {
 	if seen.Rollout == nil || seen.Rollout.Progress.Total == nil {
 		return
 	}
+	since := status.Progress.VerifyingSinceTime
 	status.Progress = seen.Rollout.Progress
-	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonRollingOut, clip(unhealthy(status.Progress)))
+	status.Progress.VerifyingSinceTime = since
+	reason, message := v1alpha1.ReasonRollingOut, unhealthy(status.Progress)
+	if GoesBack(seen.Promotion) {
+		reason, message = v1alpha1.ReasonRollingBack, fmt.Sprintf("going back to release %q: %s", status.Rollback.Release, message)
+	}
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, clip(message))
+}
+
+// verifySince shows how far the checks are. A new process finds out by the time at which they began how long they may take.
+func verifySince(status *v1alpha1.PromotionStatus, seen Observation) {
+	status.Checks = answers(seen)
+	if status.Progress.VerifyingSinceTime.IsZero() {
+		status.Progress.VerifyingSinceTime = metav1.NewTime(seen.Now)
+	}
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonVerifying, clip(verifying(seen)))
+}
+
+// goBack says why the rollout has failed, and begins its way back.
+func goBack(status *v1alpha1.PromotionStatus, seen Observation, next RollBack) {
+	fallback := seen.Rollout.Intent.Spec.Fallback
+	status.Checks = answers(seen)
+	status.Rollback = v1alpha1.RollbackStatus{Reason: next.Reason, Release: fallback.Release.Name, StartTime: metav1.NewTime(seen.Now)}
+	status.Progress = v1alpha1.RolloutProgress{Applied: ptr.To[int32](0), Healthy: ptr.To[int32](0), Total: ptr.To[int32](0)}
+	setCondition(status, seen, v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonRollingBack,
+		clip(fmt.Sprintf("the rollout has failed, going back to release %q: %s", fallback.Release.Name, next.Reason)))
 }
 
 // finish ends the promotion for good.
 func finish(status *v1alpha1.PromotionStatus, seen Observation, reason, message string) {
 	if seen.Rollout != nil && seen.Rollout.Progress.Total != nil {
+		since := status.Progress.VerifyingSinceTime
 		status.Progress = seen.Rollout.Progress
+		status.Progress.VerifyingSinceTime = since
+	}
+	if Started(seen.Promotion) && seen.Environment != nil {
+		status.Checks = answers(seen)
 	}
 	status.Blockers = nil
 	status.Plan.Diff = ""

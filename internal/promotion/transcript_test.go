@@ -328,7 +328,7 @@ var transcripts = map[string]func(w *world){
 		w.requested()
 		w.approves("alice")
 		w.healthy(1)
-		w.happens("the process dies, and a new one starts", func() { w.applied = false })
+		w.happens("the process dies, and a new one starts", w.dies)
 		w.healthy(3)
 	},
 	"process-dies-before-outcome": func(w *world) {
@@ -361,6 +361,7 @@ func allTranscripts() map[string]func(w *world) {
 	all := maps.Clone(transcripts)
 	maps.Copy(all, gateTranscripts)
 	maps.Copy(all, pairTranscripts)
+	maps.Copy(all, rolloutTranscripts)
 	return all
 }
 

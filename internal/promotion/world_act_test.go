@@ -22,13 +22,14 @@ func (w *world) carryOut(seen Observation, next Decision) bool {
 	status := func() bool { return w.act("status", func() { w.setStatus(Status(seen, next)) }) }
 	switch next := next.(type) {
 	case Wait:
-		for _, name := range next.Run {
-			w.checks[name] = CheckProgress{Running: true, Plan: currentPlan(seen).Digest, Rerun: Rerun(w.promotion)}
-		}
+		w.run(seen, next.Run)
+	case Verify:
+		w.run(seen, next.Run)
 	case Start:
 		return w.start(seen, next)
 	case Apply:
-		w.applied, w.objects.applied = true, w.objects.total
+		w.wave++
+		w.objects.applied = w.objects.total * int32(w.wave) / int32(w.waves)
 	case Prune:
 		w.objects.prunes = false
 	case Finish:
@@ -37,9 +38,16 @@ func (w *world) carryOut(seen Observation, next Decision) bool {
 		return w.record(next.Type, next.Message, next.Approvals) && status()
 	case Acknowledge:
 		return w.acknowledge() && status()
-	case Rest, MakePlan, Prove, Watch, Conclude:
+	case Rest, MakePlan, Prove, Watch, RollBack, Conclude:
 	}
 	return status()
+}
+
+// run checks, which end when the story says so.
+func (w *world) run(seen Observation, names []string) {
+	for _, name := range names {
+		w.checks[name] = CheckProgress{Running: true, Plan: currentPlan(seen).Digest, Rerun: Rerun(w.promotion)}
+	}
 }
 
 // start closes the decisions first, so that what was decided on is what is recorded; then everybody is told of the use of an override, then of
@@ -150,6 +158,9 @@ func (w *world) entry(kind v1alpha1.AuditType, reason string, approvals approval
 	}
 	if w.release != nil {
 		entry.Release = v1alpha1.AuditedRelease{ObjectIdentity: identity(w.release), Version: w.release.Spec.Version, Digest: w.release.Status.Digest}
+	}
+	if kind == v1alpha1.AuditIntent {
+		entry.Fallback = p.Status.Plan.Fallback
 	}
 	for _, counted := range approvals.Status.Counted {
 		i := slices.IndexFunc(p.Spec.Approvals, func(a v1alpha1.Approval) bool { return a.User == counted.User })

@@ -86,11 +86,14 @@ func (w *world) recorded() (intent, outcome *v1alpha1.AuditRecord) {
 }
 
 func (w *world) rollout(intent, outcome *v1alpha1.AuditRecord) *Rollout {
-	rollout := &Rollout{
-		Intent: intent, Outcome: outcome, Applied: w.applied, Failure: w.failure, Hopeless: w.objects.hopeless, Prunes: w.objects.prunes,
-		Healthy: w.applied && w.objects.healthy == w.objects.total,
+	if GoesBack(w.promotion) && !w.back { // other objects from now on
+		w.back, w.wave, w.failure, w.objects = true, 0, "", objects{total: w.objects.total, prunes: w.objects.prunes}
 	}
-	if w.applied {
+	rollout := &Rollout{
+		Intent: intent, Outcome: outcome, Failure: w.failure, Hopeless: w.objects.hopeless, Prunes: w.objects.prunes,
+		Wave: w.wave, Waves: w.waves, Applied: w.wave == w.waves, Healthy: w.wave > 0 && w.objects.healthy >= w.objects.applied,
+	}
+	if w.wave > 0 {
 		rollout.Progress = v1alpha1.RolloutProgress{
 			Applied: ptr.To(w.objects.applied), Healthy: ptr.To(w.objects.healthy), Total: ptr.To(w.objects.total), Failing: w.objects.failing,
 		}
@@ -109,11 +112,17 @@ func (w *world) plan(inputs v1alpha1.PlanInputs) *Planned {
 			Remedy: "whoever administers namespace \"shop-prod\", by `kubectl -n shop-prod create serviceaccount " + w.environment.Spec.Target.ServiceAccountName + "`",
 		}
 	}
+	var fallback v1alpha1.Fallback
+	if runs := w.environment.Status.Current; w.environment.Spec.Rollout.OnFailure == v1alpha1.OnFailureRollback && runs.Release != "" {
+		fallback = v1alpha1.Fallback{
+			Release: v1alpha1.ObjectIdentity{Name: runs.Release, UID: runs.Release + "-uid"}, Version: runs.Version, ReleaseDigest: digestOf(runs.Release), RenderedDigest: digestOf(runs),
+		}
+	}
 	decisive := inputs
 	decisive.Deployed = ""
 	rules := PlanRules(w.environment, expression.RuleInput{Changes: w.changes, Release: w.release, Environment: w.environment, Promotion: w.promotion})
 	return &Planned{Plan: v1alpha1.Plan{
-		Changes: w.changes, Rules: rules,
+		Changes: w.changes, Rules: rules, Fallback: fallback,
 		Digest: digestOf(decisive), RenderedDigest: digestOf(inputs.ReleaseDigest), Objects: ptr.To(w.objects.total), Inputs: inputs,
 		Diff: "+ image: shop:1.4.0", PlannedTime: metav1.NewTime(w.now),
 	}}

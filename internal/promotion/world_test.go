@@ -63,9 +63,10 @@ type world struct {
 	// elsewhere are the histories of the other Environments, one after the other.
 	elsewhere []v1alpha1.AuditRecord
 	objects   objects
-	// applied and checks are what the process remembers; it dies with it.
-	applied bool
-	checks  map[string]CheckProgress
+	// waves of the release, of which the process remembers how many it has applied, and back, whether on the way back. That and checks die with it.
+	waves, wave int
+	back        bool
+	checks      map[string]CheckProgress
 	failure string
 	// wakeTime is when the operator looks again by itself; zero if it does not.
 	wakeTime time.Time
@@ -102,7 +103,7 @@ func newWorld(t *testing.T) *world {
 				RequestedBy: v1alpha1.Person{Username: "bob", Groups: []string{"developers"}},
 			},
 		},
-		objects: objects{total: 3},
+		objects: objects{total: 3}, waves: 1,
 	}
 	w.releaseIs(metav1.ConditionTrue, v1alpha1.ReasonResolved, "the content has been fetched")
 	w.release.Status.Digest = digestOf("content")
@@ -169,7 +170,7 @@ func (w *world) reconcile() bool {
 		return false
 	}
 	switch next.(type) {
-	case Rest, Wait, Watch:
+	case Rest, Wait, Watch, Verify:
 		return false
 	default:
 		return true
@@ -177,7 +178,7 @@ func (w *world) reconcile() bool {
 }
 
 // dies forgets what only the process knew.
-func (w *world) dies() { w.applied, w.checks = false, map[string]CheckProgress{} }
+func (w *world) dies() { w.wave, w.checks = 0, map[string]CheckProgress{} }
 
 // look as an operator does: with a plan and live reads when the decision asks for them. It writes nothing, and tells what it decided on the way.
 func (w *world) look() (seen Observation, next Decision, path []string) {
@@ -205,7 +206,9 @@ func details(next Decision) string {
 		return fmt.Sprintf(" (%s)", next.Type)
 	case Conclude:
 		return fmt.Sprintf(" (%s)", next.Outcome.Spec.Type)
-	case Rest, MakePlan, Prove, Start, Apply, Prune, End, Acknowledge:
+	case Verify:
+		return fmt.Sprintf(" (at most %s) (run %s)", next.Deadline, cmp.Or(strings.Join(next.Run, ", "), "nothing"))
+	case Rest, MakePlan, Prove, Start, Apply, Prune, RollBack, End, Acknowledge:
 	}
 	return ""
 }
