@@ -75,6 +75,7 @@ var rolloutTranscripts = map[string]func(w *world){
 		w.verifiedBy("errors", 5)
 		w.requested()
 		w.healthy(3)
+		w.objects.healthy = 2
 		w.failing("a pod does not answer", "1 of 2 pods are ready", false)
 		w.answers("errors", v1alpha1.CheckPassed, "0.001 errors a second")
 		w.healthy(3)

@@ -90,7 +90,7 @@ func (w *world) rollout(intent, outcome *v1alpha1.AuditRecord) *Rollout {
 		w.back, w.wave, w.failure, w.objects = true, 0, "", objects{total: w.objects.total, prunes: w.objects.prunes}
 	}
 	rollout := &Rollout{
-		Intent: intent, Outcome: outcome, Failure: w.failure, Hopeless: w.objects.hopeless, Prunes: w.objects.prunes,
+		Intent: intent, Outcome: outcome, Failure: w.failure, Hopeless: w.wave > 0 && w.objects.hopeless, Prunes: w.objects.prunes,
 		Wave: w.wave, Waves: w.waves, Applied: w.wave == w.waves, Healthy: w.wave > 0 && w.objects.healthy >= w.objects.applied,
 	}
 	if w.wave > 0 {

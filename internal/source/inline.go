@@ -4,6 +4,7 @@
 package source
 
 import (
+	"context"
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
@@ -19,10 +20,14 @@ const (
 	maxInlineBytes = 256 << 10
 )
 
-func resolveInline(text string) (v1alpha1.Digest, error) {
+// inlineText is a source that is its own content.
+type inlineText string
+
+func (i inlineText) resolve(context.Context) (v1alpha1.Digest, error) {
+	text := string(i)
 	switch {
 	case text == "":
-		return "", invalid("spec.source", "must set one of `oci` and `inline`: create a new Release with one")
+		return "", invalid("spec.source", "must set one of `oci`, `git`, `helm` and `inline`: create a new Release with one")
 	case len(text) > maxInlineBytes:
 		return "", invalid(fieldInline, "is %d bytes, at most %d are allowed: push the manifests to a registry and use `oci`",
 			len(text), maxInlineBytes)
@@ -32,13 +37,13 @@ func resolveInline(text string) (v1alpha1.Digest, error) {
 	return v1alpha1.Digest(digest.FromString(text)), nil
 }
 
-func fetchInline(text string, want v1alpha1.Digest) (Tree, error) {
-	got, err := resolveInline(text)
+func (i inlineText) fetch(ctx context.Context, want v1alpha1.Digest) (Tree, error) {
+	got, err := i.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if got != want {
 		return nil, mismatch(fieldInline, "the text has the digest %q and the Release was resolved to %q: create a new Release", got, want)
 	}
-	return Tree{inlineFile: []byte(text)}, nil
+	return Tree{inlineFile: []byte(i)}, nil
 }

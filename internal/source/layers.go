@@ -11,6 +11,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
 )
 
 // Media types and annotations of the tools that push artifacts.
@@ -72,6 +74,50 @@ func hasArchiveSuffix(title string) bool {
 	return false
 }
 
+// manifests is an artifact whose files are Kubernetes manifests.
+type manifests struct{ *artifact }
+
+func (m *manifests) resolve(ctx context.Context) (v1alpha1.Digest, error) {
+	encoded, found, err := m.resolveManifest(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := m.parse(encoded); err != nil {
+		return "", err
+	}
+	m.cache.put(m.scope(), found, encoded)
+	return v1alpha1.Digest(found.String()), nil
+}
+
+func (m *manifests) fetch(ctx context.Context, want v1alpha1.Digest) (Tree, error) {
+	encoded, err := m.manifest(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := m.parse(encoded)
+	if err != nil {
+		return nil, err
+	}
+	return m.tree(ctx, parsed)
+}
+
+func (m *manifests) parse(encoded []byte) (*ocispec.Manifest, error) {
+	parsed, err := m.parseManifest(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if parsed.Config.MediaType == mediaTypeHelmConfig {
+		return nil, invalid(m.field, "is a Helm chart, which `spec.source.helm` renders: create a new Release with `spec.source.helm`, its `url` %q and the chart's `version`", m.url)
+	}
+	for _, layer := range parsed.Layers {
+		if formOf(layer) == formUnknown {
+			return nil, invalid(m.field, "has a layer of type %q without a file name: push the manifests with oras, flux or crane",
+				foreign(layer.MediaType))
+		}
+	}
+	return parsed, nil
+}
+
 // parseManifest reads the manifest of a single artifact and checks what can be checked without its layers.
 func (a *artifact) parseManifest(encoded []byte) (*ocispec.Manifest, error) {
 	var manifest struct {
@@ -79,39 +125,34 @@ func (a *artifact) parseManifest(encoded []byte) (*ocispec.Manifest, error) {
 		Manifests []json.RawMessage `json:"manifests"`
 	}
 	if err := json.Unmarshal(encoded, &manifest); err != nil {
-		return nil, invalid(fieldOCI, "the artifact's manifest is not valid JSON (%s): push it again", foreign(err.Error()))
+		return nil, invalid(a.field, "the artifact's manifest is not valid JSON (%s): push it again", foreign(err.Error()))
 	}
 	mediaType := manifest.MediaType
 	switch {
 	case mediaType == ocispec.MediaTypeImageIndex, mediaType == mediaTypeDockerList, manifest.Manifests != nil:
-		return nil, invalid(fieldOCI, "is an index of %d artifacts (for several platforms): set `digest` to that of one of them, "+
+		return nil, invalid(a.field, "is an index of %d artifacts (for several platforms): set `digest` to that of one of them, "+
 			"or push the manifests as a single artifact", len(manifest.Manifests))
 	case mediaType != "" && mediaType != ocispec.MediaTypeImageManifest && mediaType != mediaTypeDockerManifest:
-		return nil, invalid(fieldOCI, "has a manifest of type %q: push it as an OCI artifact with oras, flux or crane", foreign(mediaType))
+		return nil, invalid(a.field, "has a manifest of type %q: push it as an OCI artifact with oras, flux, crane or helm", foreign(mediaType))
 	case manifest.SchemaVersion != 2:
-		return nil, invalid(fieldOCI, "has a manifest of schema version %d, which must be 2: push it with a newer tool", manifest.SchemaVersion)
-	case manifest.Config.MediaType == mediaTypeHelmConfig:
-		return nil, invalid(fieldOCI, "is a Helm chart, which this source does not render: push the output of `helm template`")
+		return nil, invalid(a.field, "has a manifest of schema version %d, which must be 2: push it with a newer tool", manifest.SchemaVersion)
 	}
 	return &manifest.Manifest, a.checkLayers(manifest.Layers)
 }
 
 func (a *artifact) checkLayers(layers []ocispec.Descriptor) error {
 	if len(layers) > a.limits.Layers {
-		return invalid(fieldOCI, "has %d layers, at most %d are allowed: push the folder as one layer", len(layers), a.limits.Layers)
+		return invalid(a.field, "has %d layers, at most %d are allowed: push the folder as one layer", len(layers), a.limits.Layers)
 	}
 	var total int64
 	for _, layer := range layers {
 		switch {
 		case layer.Digest.Validate() != nil || layer.Digest.Algorithm() != digest.SHA256:
-			return invalid(fieldOCI, "has a layer with the digest %q, which is not SHA-256: push it again", foreign(layer.Digest.String()))
+			return invalid(a.field, "has a layer with the digest %q, which is not SHA-256: push it again", foreign(layer.Digest.String()))
 		case layer.Size < 0:
-			return invalid(fieldOCI, "has a layer of %d bytes: push it again", layer.Size)
+			return invalid(a.field, "has a layer of %d bytes: push it again", layer.Size)
 		case layer.Size > a.limits.CompressedBytes-total:
-			return invalid(fieldOCI, "is larger than %d bytes: publish only the manifests", a.limits.CompressedBytes)
-		case formOf(layer) == formUnknown:
-			return invalid(fieldOCI, "has a layer of type %q without a file name: push the manifests with oras, flux or crane",
-				foreign(layer.MediaType))
+			return invalid(a.field, "is larger than %d bytes: publish only the manifests", a.limits.CompressedBytes)
 		}
 		total += layer.Size
 	}
@@ -119,26 +160,26 @@ func (a *artifact) checkLayers(layers []ocispec.Descriptor) error {
 }
 
 // tree puts the layers together, in order.
-func (a *artifact) tree(ctx context.Context, manifest *ocispec.Manifest) (Tree, error) {
-	tree, spend := Tree{}, newBudget(a.limits)
+func (m *manifests) tree(ctx context.Context, manifest *ocispec.Manifest) (Tree, error) {
+	tree, spend := Tree{}, newBudget(m.limits)
 	for _, layer := range manifest.Layers {
 		form := formOf(layer)
 		if form == formEmpty {
 			continue
 		}
-		blob, err := a.blob(ctx, layer)
+		blob, err := m.blob(ctx, layer)
 		if err != nil {
 			return nil, err
 		}
 		if err := tree.addLayer(form, layer.Annotations[ocispec.AnnotationTitle], blob, spend); err != nil {
-			return nil, invalid(fieldOCI, "the artifact's layer %q %s", shortDigest(layer.Digest), err.Error())
+			return nil, invalid(m.field, "the artifact's layer %q %s", shortDigest(layer.Digest), err.Error())
 		}
 	}
 	if err := tree.check(); err != nil {
-		return nil, invalid(fieldOCI, "the artifact %s", err.Error())
+		return nil, invalid(m.field, "the artifact %s", err.Error())
 	}
 	if len(tree) == 0 {
-		return nil, invalid(fieldOCI, "the artifact holds no files: push the manifests again")
+		return nil, invalid(m.field, "the artifact holds no files: push the manifests again")
 	}
 	return tree, nil
 }

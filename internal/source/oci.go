@@ -19,31 +19,48 @@ import (
 )
 
 const (
-	fieldOCI       = "spec.source.oci"
-	fieldOCIURL    = "spec.source.oci.url"
-	fieldOCITag    = "spec.source.oci.tag"
-	fieldOCIDigest = "spec.source.oci.digest"
-	fieldOCISecret = "spec.source.oci.secretRef" //nolint:gosec // the name of a field
+	fieldOCI    = "spec.source.oci"
+	fieldOCIURL = "spec.source.oci.url"
+	fieldOCITag = "spec.source.oci.tag"
 
 	schemeTLS   = "oci://"
 	schemePlain = "oci+http://"
 )
 
-// artifact is one OCI source during one resolve or fetch.
+// artifact is one source in an OCI registry during one resolve or fetch: manifests, or a chart.
 type artifact struct {
-	source     v1alpha1.OCISource
-	repository *remote.Repository
-	cache      *cache
-	limits     Limits
+	// url as the Release has it.
+	url string
+	// tag and pinned digest, either or both.
+	tag    string
+	pinned v1alpha1.Digest
+	// field of the Release that says where the artifact is, and tagField the one that its tag comes from.
+	field, tagField string
+	repository      *remote.Repository
+	cache           *cache
+	limits          Limits
 }
 
-func (f *Fetcher) artifact(source v1alpha1.OCISource, credentials Credentials) (*artifact, error) {
-	reference, plain, err := parseURL(source.URL)
+func (f *Fetcher) artifact(source v1alpha1.OCISource, credentials Credentials) (*manifests, error) {
+	found, err := f.inRegistry(fieldOCI, source.URL, credentials)
 	if err != nil {
 		return nil, err
 	}
+	found.tag, found.tagField, found.pinned = source.Tag, fieldOCITag, source.Digest
+	return &manifests{artifact: found}, nil
+}
+
+func (f *Fetcher) inRegistry(field, url string, credentials Credentials) (*artifact, error) {
+	reference, plain, err := parseURL(field, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := credentials.forRegistries(field + ".secretRef"); err != nil {
+		return nil, err
+	}
 	return &artifact{
-		source: source,
+		url:   url,
+		field: field,
 		repository: &remote.Repository{
 			Client:           newRegistryClient(f.http, reference, credentials),
 			Reference:        reference,
@@ -56,70 +73,75 @@ func (f *Fetcher) artifact(source v1alpha1.OCISource, credentials Credentials) (
 }
 
 // parseURL reads oci://HOST[:PORT]/REPOSITORY, and oci+http:// for plain HTTP.
-func parseURL(url string) (reference registry.Reference, plain bool, err error) {
+func parseURL(field, url string) (reference registry.Reference, plain bool, err error) {
 	rest, tls := strings.CutPrefix(url, schemeTLS)
 	if !tls {
 		if rest, plain = strings.CutPrefix(url, schemePlain); !plain {
-			return reference, false, invalid(fieldOCIURL, "%q must begin with \"oci://\", or with \"oci+http://\" for a registry on plain HTTP",
+			return reference, false, invalid(field+".url", "%q must begin with \"oci://\", or with \"oci+http://\" for a registry on plain HTTP",
 				foreign(url))
 		}
 	}
 	reference, err = registry.ParseReference(rest)
 	if err != nil {
-		return reference, false, invalid(fieldOCIURL, "%q is not oci://HOST[:PORT]/REPOSITORY: %s", foreign(url), foreign(err.Error()))
+		return reference, false, invalid(field+".url", "%q is not oci://HOST[:PORT]/REPOSITORY: %s", foreign(url), foreign(err.Error()))
 	}
 	if reference.Reference != "" {
-		return reference, false, invalid(fieldOCIURL, "%q must not name a tag or digest: set `tag` or `digest` instead", foreign(url))
+		return reference, false, invalid(field+".url", "%q must not name a tag or digest: it has a field of its own", foreign(url))
 	}
 	return reference, plain, nil
 }
 
-// resolve asks the registry, never the cache: what the caller's credentials do not show must not be found.
-func (a *artifact) resolve(ctx context.Context) (v1alpha1.Digest, error) {
-	reference, field := string(a.source.Digest), fieldOCIDigest
-	if a.source.Tag != "" {
-		reference, field = a.source.Tag, fieldOCITag
+// resolveManifest asks the registry, never the cache: what the caller's credentials do not show must not be found.
+func (a *artifact) resolveManifest(ctx context.Context) ([]byte, digest.Digest, error) {
+	reference, field := string(a.pinned), a.digestField()
+	if a.tag != "" {
+		reference, field = a.tag, a.tagField
 	}
 	if reference == "" {
-		return "", invalid(fieldOCI, "must set `tag` or `digest`")
+		return nil, "", invalid(a.field, "must set `tag` or `digest`")
 	}
-	if pinned := a.source.Digest; pinned != "" && digest.Digest(pinned).Validate() != nil {
-		return "", invalid(fieldOCIDigest, "%q is not a digest: it must be \"sha256:\" and 64 hexadecimal digits", foreign(string(pinned)))
+	if a.pinned != "" && digest.Digest(a.pinned).Validate() != nil {
+		return nil, "", invalid(a.digestField(), "%q is not a digest: it must be \"sha256:\" and 64 hexadecimal digits", foreign(string(a.pinned)))
 	}
 	manifest, err := a.pullManifest(ctx, reference, field)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	found := digest.FromBytes(manifest)
-	if pinned := a.source.Digest; pinned != "" && string(pinned) != found.String() {
-		return "", mismatch(fieldOCIDigest, "is %q, and tag %q points to %q: create a new Release with the one that is meant",
-			pinned, a.source.Tag, found)
+	if a.pinned != "" && string(a.pinned) != found.String() {
+		return nil, "", mismatch(a.digestField(), "is %q, and tag %q points to %q: create a new Release with the one that is meant",
+			a.pinned, a.tag, found)
 	}
-	if _, err := a.parseManifest(manifest); err != nil {
-		return "", err
-	}
-	a.cache.put(a.scope(), found, manifest)
-	return v1alpha1.Digest(found.String()), nil
+	return manifest, found, nil
 }
 
-func (a *artifact) fetch(ctx context.Context, want v1alpha1.Digest) (Tree, error) {
-	wanted := digest.Digest(want)
-	if wanted.Validate() != nil || wanted.Algorithm() != digest.SHA256 {
-		return nil, invalid(fieldOCIDigest, "%q is not a SHA-256 digest", foreign(string(want)))
-	}
-	encoded, found := a.cache.get(a.scope(), wanted, a.limits.ManifestBytes)
-	if !found {
-		var err error
-		if encoded, err = a.pullManifest(ctx, wanted.String(), fieldOCIDigest); err != nil {
-			return nil, err
-		}
-		a.cache.put(a.scope(), wanted, encoded)
-	}
-	manifest, err := a.parseManifest(encoded)
+// manifest returns the one that has the digest, from the cache or the registry.
+func (a *artifact) manifest(ctx context.Context, want v1alpha1.Digest) ([]byte, error) {
+	wanted, err := checkWanted(a.digestField(), a.pinned, want)
 	if err != nil {
 		return nil, err
 	}
-	return a.tree(ctx, manifest)
+	if cached, found := a.cache.get(a.scope(), wanted, a.limits.ManifestBytes); found {
+		return cached, nil
+	}
+	manifest, err := a.pullManifest(ctx, wanted.String(), a.digestField())
+	if err != nil {
+		return nil, err
+	}
+	a.cache.put(a.scope(), wanted, manifest)
+	return manifest, nil
+}
+
+// checkWanted refuses a digest that is none, or that is not the one that the Release pins.
+func checkWanted(field string, pinned, want v1alpha1.Digest) (digest.Digest, error) {
+	if pinned != "" && pinned != want {
+		return "", mismatch(field, "the Release pins %q and status says %q: create a new Release", pinned, want)
+	}
+	wanted := digest.Digest(want)
+	if wanted.Validate() != nil || wanted.Algorithm() != digest.SHA256 {
+		return "", invalid(field, "%q is not a SHA-256 digest", foreign(string(want)))
+	}
+	return wanted, nil
 }
 
 // pullManifest gets a manifest by tag or digest. Asked for by digest, it is what the digest says.
@@ -153,19 +175,21 @@ func (a *artifact) blob(ctx context.Context, layer ocispec.Descriptor) ([]byte, 
 	}
 	body, err := a.repository.Blobs().Fetch(ctx, layer)
 	if err != nil {
-		return nil, a.explain(err, fieldOCI, "layer "+layer.Digest.String())
+		return nil, a.explain(err, a.field, "layer "+layer.Digest.String())
 	}
 	defer func() { _ = body.Close() }()
 	blob, err := content.ReadAll(body, layer)
 	switch {
 	case errors.Is(err, content.ErrMismatchedDigest), errors.Is(err, content.ErrTrailingData):
-		return nil, mismatch(fieldOCI, "the registry sent something else than layer %q: check the registry, or push again", layer.Digest)
+		return nil, mismatch(a.field, "the registry sent something else than layer %q: check the registry, or push again", layer.Digest)
 	case err != nil:
-		return nil, a.explain(err, fieldOCI, "layer "+layer.Digest.String())
+		return nil, a.explain(err, a.field, "layer "+layer.Digest.String())
 	}
 	a.cache.put(a.scope(), layer.Digest, blob)
 	return blob, nil
 }
 
 // scope is what the cache keeps apart: one repository, spoken to in one way.
-func (a *artifact) scope() string { return a.source.URL }
+func (a *artifact) scope() string { return a.url }
+
+func (a *artifact) digestField() string { return a.field + ".digest" }

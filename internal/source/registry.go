@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,34 +65,64 @@ func newRegistryClient(client *http.Client, reference registry.Reference, creden
 
 // explain turns what went wrong between here and the registry into what to do about it.
 func (a *artifact) explain(err error, field, what string) *Error {
+	return server{
+		noun: "registry", host: a.repository.Reference.Registry, url: a.url, field: a.field,
+		secret: "kubernetes.io/dockerconfigjson", plain: schemePlain,
+	}.explain(err, field, what)
+}
+
+// server is what was asked, in the words of messages about it.
+type server struct {
+	noun, host, url string
+	// field of the Release that the source is in.
+	field string
+	// secret is the type of Secret that holds credentials for it.
+	secret string
+	// plain is what a URL begins with that asks for plain HTTP.
+	plain string
+}
+
+func (s server) explain(err error, field, what string) *Error {
 	failed := func(field, message string) *Error {
 		return &Error{Reason: v1alpha1.ReasonFetchFailed, Field: field, Message: message, Err: err}
 	}
-	host := a.repository.Reference.Registry
+	named := s.noun + " \"" + s.host + "\""
 	switch {
-	case errors.Is(err, errdef.ErrNotFound):
-		return failed(field, what+" does not exist in \""+a.source.URL+"\": push it, or create a new Release with what exists; it is tried again")
+	case errors.Is(err, errdef.ErrNotFound), statusOf(err) == http.StatusNotFound:
+		return failed(field, what+" does not exist in \""+s.url+"\": push it, or create a new Release with what exists; it is tried again")
 	case isDenied(err):
-		return failed(fieldOCISecret, "registry \""+host+"\" refused to let "+what+" be read ("+reason(err)+"): name a Secret of type \"kubernetes.io/dockerconfigjson\" with credentials that may pull; it is tried again")
+		return failed(s.field+".secretRef", named+" refused to let "+what+" be read ("+reason(err)+"): name a Secret of type \""+s.secret+"\" with credentials that may pull; it is tried again")
 	case errors.Is(err, context.DeadlineExceeded):
-		return failed(field, "registry \""+host+"\" did not answer in time for "+what+"; it is tried again")
+		return failed(field, named+" did not answer in time for "+what+"; it is tried again")
 	case errors.Is(err, context.Canceled):
 		return failed(field, "fetching "+what+" was interrupted; it is tried again")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return failed(field, "registry \""+host+"\" broke off in the middle of "+what+"; it is tried again")
+		return failed(field, named+" broke off in the middle of "+what+"; it is tried again")
 	case isTLSError(err):
-		return failed(fieldOCIURL, "registry \""+host+"\" could not be trusted or does not speak TLS ("+reason(err)+
-			"): give it a certificate the operator trusts; for a registry on plain HTTP begin the URL with \"oci+http://\"")
+		return failed(s.field+".url", named+" could not be trusted or does not speak TLS ("+reason(err)+
+			"): give it a certificate the operator trusts; for a "+s.noun+" on plain HTTP begin the URL with \""+s.plain+"\"")
 	}
-	return failed(fieldOCIURL, "registry \""+host+"\" could not deliver "+what+" ("+reason(err)+"): check that it is up and reachable; it is tried again")
+	return failed(s.field+".url", named+" could not deliver "+what+" ("+reason(err)+"): check that it is up and reachable; it is tried again")
 }
 
 func isDenied(err error) bool {
-	var response *errcode.ErrorResponse
-	if errors.As(err, &response) {
-		return response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden
+	if status := statusOf(err); status != 0 {
+		return status == http.StatusUnauthorized || status == http.StatusForbidden
 	}
 	return errors.Is(err, auth.ErrBasicCredentialNotFound)
+}
+
+// statusOf is the HTTP status that an error tells of, or zero.
+func statusOf(err error) int {
+	var response *errcode.ErrorResponse
+	if errors.As(err, &response) {
+		return response.StatusCode
+	}
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code
+	}
+	return 0
 }
 
 func isTLSError(err error) bool {
@@ -103,9 +134,8 @@ func isTLSError(err error) bool {
 
 // reason is the cause in short. It leaves out URLs: after a redirect they may be signed.
 func reason(err error) string {
-	var response *errcode.ErrorResponse
-	if errors.As(err, &response) {
-		return "status " + http.StatusText(response.StatusCode)
+	if status := statusOf(err); status != 0 {
+		return strings.TrimSpace("status " + strconv.Itoa(status) + " " + http.StatusText(status))
 	}
 	if errors.Is(err, auth.ErrBasicCredentialNotFound) {
 		return "it asks for a username and a password"
