@@ -1,0 +1,148 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package signature
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+)
+
+// signPredicate is what a statement says that is a signature and nothing else. Any other statement, such as the result of a scan, is about the artifact too,
+// and may say the worst of it.
+const signPredicate = "https://sigstore.dev/cosign/sign/v1"
+
+// standing of one bundle, from the worst to the best, which is the order in which they explain a refusal.
+type standing int
+
+const (
+	unreadable standing = iota
+	byStranger
+	ofOtherKind
+	forOtherDigest
+	good
+)
+
+// finding is what one bundle says.
+type finding struct {
+	standing standing
+	// signer of the policy who has made it, for all but the first two.
+	signer string
+	// detail is, in the order of the standings: why it cannot be read, who has signed, the kind of statement, and the other digest.
+	detail string
+}
+
+// judge one bundle that is attached to a digest. It never panics: what a stranger attaches must not end the operator.
+func judge(content []byte, signers []signer, wanted digest.Digest) (found finding) {
+	defer func() {
+		if recover() != nil {
+			found = finding{standing: unreadable, detail: "it cannot be parsed"}
+		}
+	}()
+	var attached bundle.Bundle
+	if err := attached.UnmarshalJSON(content); err != nil {
+		return finding{standing: unreadable, detail: foreign(err.Error())}
+	}
+	signed, err := signedDigest(&attached)
+	if err != nil {
+		return finding{standing: unreadable, detail: foreign(err.Error())}
+	}
+	for _, one := range signers {
+		if result, err := one.verify(&attached, wanted); err == nil {
+			return judgeStatement(result, one)
+		}
+	}
+	if signed != wanted {
+		for _, one := range signers {
+			if _, err := one.verify(&attached, signed); err == nil {
+				return finding{standing: forOtherDigest, signer: one.name, detail: signed.String()}
+			}
+		}
+	}
+	return finding{standing: byStranger, detail: stranger(&attached, signers, signed)}
+}
+
+func judgeStatement(result *verify.VerificationResult, by signer) finding {
+	if statement := result.Statement; statement != nil && statement.GetPredicateType() != signPredicate {
+		return finding{standing: ofOtherKind, signer: by.name, detail: foreign(statement.GetPredicateType())}
+	}
+	return finding{standing: good, signer: by.name}
+}
+
+// verify that the signer has signed the digest.
+func (s signer) verify(attached *bundle.Bundle, signed digest.Digest) (*verify.VerificationResult, error) {
+	return s.verifyAs(attached, signed, s.identity)
+}
+
+func (s signer) verifyAs(attached *bundle.Bundle, signed digest.Digest, identity verify.PolicyOption) (*verify.VerificationResult, error) {
+	sum, err := hex.DecodeString(signed.Encoded())
+	if err != nil {
+		return nil, err
+	}
+	return s.verifier.Verify(attached, verify.NewPolicy(verify.WithArtifactDigest(signed.Algorithm().String(), sum), identity))
+}
+
+// signedDigest is the digest that a bundle claims to be about. It proves nothing.
+func signedDigest(attached *bundle.Bundle) (digest.Digest, error) {
+	content, err := attached.SignatureContent()
+	if err != nil {
+		return "", err
+	}
+	if message := content.MessageSignatureContent(); message != nil {
+		if message.DigestAlgorithm() != "SHA2_256" {
+			return "", fmt.Errorf("it is about a digest of the kind %q and must be about one of SHA-256", foreign(message.DigestAlgorithm()))
+		}
+		return digest.NewDigestFromBytes(digest.SHA256, message.Digest()), nil
+	}
+	payload, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
+	if err != nil {
+		return "", err
+	}
+	var statement struct {
+		Subject []struct {
+			Digest map[string]string `json:"digest"`
+		} `json:"subject"`
+	}
+	if err := json.Unmarshal(payload, &statement); err != nil {
+		return "", errors.New("its payload is no in-toto statement")
+	}
+	for _, subject := range statement.Subject {
+		if sum := subject.Digest["sha256"]; sum != "" {
+			claimed := digest.NewDigestFromEncoded(digest.SHA256, sum)
+			return claimed, claimed.Validate()
+		}
+	}
+	return "", errors.New("its statement names no SHA-256 digest")
+}
+
+// stranger says who has signed, as far as it is known. A certificate that none of the trusted roots vouches for is a claim.
+func stranger(attached *bundle.Bundle, signers []signer, signed digest.Digest) string {
+	content, err := attached.VerificationContent()
+	if err != nil || content.Certificate() == nil {
+		return "with a key that is none of theirs"
+	}
+	summary, err := certificate.SummarizeCertificate(content.Certificate())
+	if err != nil {
+		return "with a certificate that names nobody"
+	}
+	who := fmt.Sprintf("%q of issuer %q", foreign(summary.SubjectAlternativeName), foreign(summary.Issuer))
+	why := errors.New("no signer is `keyless`")
+	for _, one := range signers {
+		if !one.keyless {
+			continue
+		}
+		if _, err := one.verifyAs(attached, signed, verify.WithoutIdentitiesUnsafe()); err == nil {
+			return "by " + who
+		} else {
+			why = err
+		}
+	}
+	return fmt.Sprintf("by somebody who claims to be %s (not believed: %s)", who, foreign(why.Error()))
+}
