@@ -53,7 +53,7 @@ func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v
 	if err != nil {
 		return nil, Rendering{}, err
 	}
-	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered)
+	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered, v1alpha1.Fallback{})
 	if err != nil {
 		return nil, Rendering{}, err
 	}

@@ -22,6 +22,9 @@ const cutLine = "... the diff is longer than 128 KiB and is cut here; `status.pl
 // nothing stands for the side that an object does not have, as in patches.
 const nothing = "/dev/null"
 
+// recreated follows the name of an object that does not just change.
+const recreated = " (deleted and created again)"
+
 // Diff shows what the pairs would change: a unified diff of YAML, without what the API server writes and with the values of Secrets
 // masked. It is at most MaxDiffBytes long; what is longer is cut at a line, and the last line says so.
 func Diff(pairs []Pair) string {
@@ -52,10 +55,17 @@ func pairDiff(pair Pair) string {
 	if after == nil {
 		newName = nothing
 	}
+	if pair.action() == v1alpha1.ChangeRecreate {
+		newName += recreated
+	}
 	text := diff.Diff(oldName, asYAML(before), newName, asYAML(after))
 	// The library's first line repeats the two names that follow.
 	if _, rest, found := bytes.Cut(text, []byte("\n")); found {
 		text = rest
+	}
+	if len(text) == 0 {
+		// It comes back as it was; that it goes at all must be seen.
+		return "--- " + oldName + "\n+++ " + newName + "\n"
 	}
 	return string(text)
 }

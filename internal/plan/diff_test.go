@@ -56,6 +56,10 @@ func TestChangesListWhatIsCreatedUpdatedAndPruned(t *testing.T) {
 		{ObjectReference: ref, Action: v1alpha1.ChangeUpdate},
 		{ObjectReference: ref, Action: v1alpha1.ChangePrune},
 	}))
+	recreated := same
+	recreated.Recreate = true
+	g.Expect(plan.Changes([]plan.Pair{recreated})).To(ConsistOf(HaveField("Action", v1alpha1.ChangeRecreate)), "even if it comes back as it was")
+	g.Expect(plan.Changes([]plan.Pair{{Ref: ref, Merged: same.Merged, Recreate: true}})).To(ConsistOf(HaveField("Action", v1alpha1.ChangeCreate)))
 	g.Expect(plan.Changes([]plan.Pair{same})).To(BeEmpty())
 	g.Expect(plan.Diff([]plan.Pair{same})).To(BeEmpty())
 }
@@ -95,6 +99,16 @@ func TestDiffShowsWhatPeopleDecideOn(t *testing.T) {
 -  name: old
 -  namespace: shop
 `))
+}
+
+func TestDiffSaysWhatIsRecreated(t *testing.T) {
+	g := NewWithT(t)
+	recreated := pair(t, webBefore, webAfter)
+	recreated.Recreate = true
+	g.Expect(plan.Diff([]plan.Pair{recreated})).To(HavePrefix("--- live/Deployment.apps/shop/web\n+++ plan/Deployment.apps/shop/web (deleted and created again)\n@@"))
+	same := pair(t, webBefore, webBefore)
+	same.Recreate = true
+	g.Expect(plan.Diff([]plan.Pair{same})).To(Equal("--- live/Deployment.apps/shop/web\n+++ plan/Deployment.apps/shop/web (deleted and created again)\n"))
 }
 
 func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

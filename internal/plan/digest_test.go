@@ -66,7 +66,7 @@ func TestDigestsStayTheSameFromVersionToVersion(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(rendered).To(BeEquivalentTo(goldenRendered))
 
-	digest, err := plan.Digest("7d0a", testInputs(), rendered)
+	digest, err := plan.Digest("7d0a", testInputs(), rendered, v1alpha1.Fallback{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(digest).To(BeEquivalentTo(goldenPlan))
 
@@ -126,12 +126,12 @@ func TestRenderedDigestRefusesNumbersThatWouldShareADigest(t *testing.T) {
 func TestPlanDigestCoversEveryInputButWhatIsDeployed(t *testing.T) {
 	g := NewWithT(t)
 	rendered := v1alpha1.Digest("sha256:" + strings.Repeat("4", 64))
-	one, err := plan.Digest("7d0a", testInputs(), rendered)
+	one, err := plan.Digest("7d0a", testInputs(), rendered, v1alpha1.Fallback{})
 	g.Expect(err).NotTo(HaveOccurred())
 
 	deployed := testInputs()
 	deployed.Deployed = "sha256:" + v1alpha1.Digest(strings.Repeat("5", 64))
-	same, err := plan.Digest("7d0a", deployed, rendered)
+	same, err := plan.Digest("7d0a", deployed, rendered, v1alpha1.Fallback{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(same).To(Equal(one), "an approval must stand when something else ran meanwhile")
 
@@ -143,17 +143,81 @@ func TestPlanDigestCoversEveryInputButWhatIsDeployed(t *testing.T) {
 		"environment UID":    func(i *v1alpha1.PlanInputs) { i.Environment.UID = "x" },
 		"environment digest": func(i *v1alpha1.PlanInputs) { i.EnvironmentDigest = "x" },
 		"guard digest":       func(i *v1alpha1.PlanInputs) { i.GuardDigest = "x" },
+		"values digest":      func(i *v1alpha1.PlanInputs) { i.ValuesDigest = "x" },
+		"cluster digest":     func(i *v1alpha1.PlanInputs) { i.ClusterDigest = "x" },
 	} {
 		inputs := testInputs()
 		change(&inputs)
-		other, err := plan.Digest("7d0a", inputs, rendered)
+		other, err := plan.Digest("7d0a", inputs, rendered, v1alpha1.Fallback{})
 		g.Expect(err).NotTo(HaveOccurred(), name)
 		g.Expect(other).NotTo(Equal(one), name)
 	}
-	other, _ := plan.Digest("another", testInputs(), rendered)
+	other, _ := plan.Digest("another", testInputs(), rendered, v1alpha1.Fallback{})
 	g.Expect(other).NotTo(Equal(one), "promotion")
-	other, _ = plan.Digest("7d0a", testInputs(), "sha256:"+v1alpha1.Digest(strings.Repeat("6", 64)))
+	other, _ = plan.Digest("7d0a", testInputs(), "sha256:"+v1alpha1.Digest(strings.Repeat("6", 64)), v1alpha1.Fallback{})
 	g.Expect(other).NotTo(Equal(one), "rendered objects")
+}
+
+func TestPlanDigestCoversWhatAFailureGoesBackTo(t *testing.T) {
+	g := NewWithT(t)
+	rendered := v1alpha1.Digest("sha256:" + strings.Repeat("4", 64))
+	seen := map[v1alpha1.Digest]string{}
+	for name, change := range map[string]func(*v1alpha1.Fallback){
+		"nothing":         func(f *v1alpha1.Fallback) { *f = v1alpha1.Fallback{} },
+		"a release":       func(*v1alpha1.Fallback) {},
+		"its name":        func(f *v1alpha1.Fallback) { f.Release.Name = "x" },
+		"its UID":         func(f *v1alpha1.Fallback) { f.Release.UID = "x" },
+		"its version":     func(f *v1alpha1.Fallback) { f.Version = "x" },
+		"its content":     func(f *v1alpha1.Fallback) { f.ReleaseDigest = "x" },
+		"how it rendered": func(f *v1alpha1.Fallback) { f.RenderedDigest = "x" },
+	} {
+		fallback := v1alpha1.Fallback{Release: v1alpha1.ObjectIdentity{Name: "shop-1.3.0", UID: "r"}, Version: "1.3.0", ReleaseDigest: rendered, RenderedDigest: rendered}
+		change(&fallback)
+		digest, err := plan.Digest("7d0a", testInputs(), rendered, fallback)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(seen).NotTo(HaveKey(digest), "%s", name)
+		seen[digest] = name
+	}
+}
+
+// An Environment's rules are what people approve under: whatever decides what runs, where, and who says so has to void approvals.
+func TestEnvironmentDigestCoversEveryRule(t *testing.T) {
+	g := NewWithT(t)
+	spec := func() v1alpha1.EnvironmentSpec {
+		return v1alpha1.EnvironmentSpec{Application: "shop", Target: v1alpha1.Target{Namespace: "shop", ServiceAccountName: "deployer"}}
+	}
+	seen := map[v1alpha1.Digest]string{}
+	for name, change := range map[string]func(*v1alpha1.EnvironmentSpec){
+		"as it is":         func(*v1alpha1.EnvironmentSpec) {},
+		"application":      func(s *v1alpha1.EnvironmentSpec) { s.Application = "x" },
+		"target namespace": func(s *v1alpha1.EnvironmentSpec) { s.Target.Namespace = "x" },
+		"target cluster":   func(s *v1alpha1.EnvironmentSpec) { s.Target.Cluster.Kubeconfig.Name = "x" },
+		"signatures":       func(s *v1alpha1.EnvironmentSpec) { s.Signatures.Signers = []v1alpha1.Signer{{Name: "ci"}} },
+		"overlay":          func(s *v1alpha1.EnvironmentSpec) { s.Overlay.Labels = map[string]string{"a": "b"} },
+		"lock":             func(s *v1alpha1.EnvironmentSpec) { s.Lock = v1alpha1.LockEnabled },
+		"checks":           func(s *v1alpha1.EnvironmentSpec) { s.Checks = []v1alpha1.Check{{Name: "smoke"}} },
+		"the phase of one": func(s *v1alpha1.EnvironmentSpec) {
+			s.Checks = []v1alpha1.Check{{Name: "smoke", Phase: v1alpha1.CheckAfter}}
+		},
+		"on failure": func(s *v1alpha1.EnvironmentSpec) { s.Rollout.OnFailure = v1alpha1.OnFailureRollback },
+		"cluster-scoped": func(s *v1alpha1.EnvironmentSpec) {
+			s.Rollout.ClusterScopedKinds = []v1alpha1.GroupKind{{Kind: "Namespace"}}
+		},
+		"approval": func(s *v1alpha1.EnvironmentSpec) { s.Approval.Rules = []v1alpha1.ApprovalRule{{Name: "owners"}} },
+	} {
+		changed := spec()
+		change(&changed)
+		digest, err := plan.EnvironmentDigest(changed)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(seen).NotTo(HaveKey(digest), name)
+		seen[digest] = name
+	}
+	stopped := spec()
+	stopped.Hold.Reason = "incident"
+	stopped.AutoPromotion.Versions = ">=1.0.0"
+	digest, err := plan.EnvironmentDigest(stopped)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(seen).To(HaveKeyWithValue(digest, "as it is"), "an emergency stop must not void approvals")
 }
 
 const (

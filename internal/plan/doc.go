@@ -8,6 +8,7 @@
 //	rendered objects
 //	  -> Place           every object stands in the target namespace and carries its Environment's labels, or all problems are refused at once
 //	  -> Sort            one order, whatever order the source had
+//	  -> Steps           parted by the waves that the Release asks for; Waves orders the kinds inside each
 //	  -> RenderedDigest  what would be applied
 //	  -> Digest          that, for this Promotion, this Release, this Environment and this guard: what an approval names
 //

@@ -18,9 +18,12 @@ type Pair struct {
 	Live *unstructured.Unstructured
 	// Merged is the object as it would run; nil when it would be pruned.
 	Merged *unstructured.Unstructured
+	// Recreate says that the object is deleted and created again: it differs in fields that cannot be changed, or is a Job that each
+	// promotion runs anew. Only an object that runs can be recreated.
+	Recreate bool
 }
 
-// Changes lists what the pairs would do: create, update or prune. Unchanged objects are left out.
+// Changes lists what the pairs would do: create, update, recreate or prune. Unchanged objects are left out.
 func Changes(pairs []Pair) []v1alpha1.Change {
 	var changes []v1alpha1.Change
 	for _, pair := range pairs {
@@ -44,6 +47,8 @@ func (p Pair) action() v1alpha1.ChangeAction {
 		return v1alpha1.ChangeCreate
 	case p.Merged == nil:
 		return v1alpha1.ChangePrune
+	case p.Recreate:
+		return v1alpha1.ChangeRecreate
 	case equality.Semantic.DeepEqual(withoutNoise(p.Live).Object, withoutNoise(p.Merged).Object):
 		return ""
 	}

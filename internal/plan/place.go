@@ -6,11 +6,11 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -27,12 +27,17 @@ type PlaceOptions struct {
 	ClusterScopedKinds []v1alpha1.GroupKind
 	// Project and Environment are written on every object as labels: they say whose the object is.
 	Project, Environment string
+	// PromotionUID is written on the Jobs that each promotion runs anew (v1alpha1.AnnotationRerun). It must be the same whenever the objects of
+	// one promotion are rendered again, and differ from every other promotion's; "" writes nothing.
+	PromotionUID types.UID
+	// Lock writes the label v1alpha1.LabelLock on every object, and on the pods and Jobs that are made of it.
+	Lock bool
 	// Scope knows the cluster's kinds.
 	Scope ScopeLookup
 }
 
 // Place puts objects where their Environment says, in place: namespaced objects get the target namespace, all get the labels that say whose
-// they are, and what the API server writes itself is dropped. What must not be applied there is refused with an *InvalidError that
+// they are and whether others may change them, and what the API server writes itself is dropped. What must not be applied there is refused with an *InvalidError that
 // lists all problems. Any other error means that the cluster could not be asked.
 func Place(objects []*unstructured.Unstructured, options PlaceOptions) error {
 	placement := placement{PlaceOptions: options, defined: definedKinds(objects), seen: map[v1alpha1.ObjectReference]bool{}}
@@ -41,6 +46,7 @@ func Place(objects []*unstructured.Unstructured, options PlaceOptions) error {
 			return err
 		}
 	}
+	placement.checkSteps(objects)
 	if len(placement.problems) > 0 {
 		return &InvalidError{Problems: placement.problems}
 	}
@@ -79,7 +85,9 @@ func (p *placement) place(object *unstructured.Unstructured) error {
 	}
 	p.checkContent(object)
 	p.checkDuplicate(object)
+	p.instruct(object)
 	p.label(object)
+	p.labelTemplates(object)
 	return nil
 }
 
@@ -124,30 +132,6 @@ func (p *placement) checkDuplicate(object *unstructured.Unstructured) {
 		p.refuse(object, "is there more than once: remove all but one")
 	}
 	p.seen[ref] = true
-}
-
-// label writes whose the object is. A Release must not say so itself: the labels decide what is pruned.
-func (p *placement) label(object *unstructured.Unstructured) {
-	own := map[string]any{v1alpha1.LabelProject: p.Project, v1alpha1.LabelEnvironment: p.Environment}
-	// The map as it is, and not GetLabels: that leaves out all labels when one of them is not a string, and the API server should say so.
-	labels, found, err := unstructured.NestedFieldNoCopy(object.Object, "metadata", "labels")
-	written, isMap := labels.(map[string]any)
-	if err != nil || (found && labels != nil && !isMap) {
-		p.refuse(object, "has `metadata.labels` that are not a map: correct them")
-		return
-	}
-	for _, key := range sortedKeys(written) {
-		if domain, _, _ := strings.Cut(key, "/"); domain == v1alpha1.GroupName && written[key] != own[key] {
-			p.refuse(object, "sets the label %s: remove it; labels of %q are written by the rollout", quote(key), v1alpha1.GroupName)
-			return
-		}
-	}
-	for key, value := range own {
-		if err := unstructured.SetNestedField(object.Object, value, "metadata", "labels", key); err != nil {
-			p.refuse(object, "has `metadata` that is not a map: correct it")
-			return
-		}
-	}
 }
 
 func dropServerFields(object *unstructured.Unstructured) {

@@ -21,7 +21,7 @@ import (
 // scopes is a small cluster.
 func scopes(kind schema.GroupVersionKind) (meta.RESTScopeName, error) {
 	switch kind.Kind {
-	case "ConfigMap", "Secret", "Deployment", "Promotion":
+	case "ConfigMap", "Secret", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod", "Job", "CronJob", "Role", "RoleBinding", "Promotion":
 		return meta.RESTScopeNameNamespace, nil
 	case "Namespace", "ClusterRole", "CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "APIService":
 		return meta.RESTScopeNameRoot, nil

@@ -57,6 +57,11 @@ func quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
+// shownValue is a value of any kind in a message.
+func shownValue(value any) string {
+	return quote(fmt.Sprint(value))
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }
