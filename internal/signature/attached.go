@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -16,6 +17,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
 const (
@@ -34,42 +36,57 @@ type attached struct {
 	limits     Limits
 }
 
-// bundles lists the descriptors of the bundles' manifests, at most limits.Bundles, and whether there are more. A registry without the referrers API is asked for
+// bundles lists the descriptors of what may be a bundle, at most limits.Bundles, and whether there are more. A registry without the referrers API is asked for
 // the tag that stands in for it.
 func (a attached) bundles(ctx context.Context) (found []ocispec.Descriptor, more bool, err error) {
+	var unsure []ocispec.Descriptor
 	enough := errors.New("enough")
 	subject := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: a.subject}
 	a.repository.ReferrerListMaxPages = pages
 	err = a.repository.Referrers(ctx, subject, "", func(page []ocispec.Descriptor) error {
 		for _, referrer := range page {
-			if !strings.HasPrefix(referrer.ArtifactType, bundleType) {
-				continue
+			switch {
+			case strings.HasPrefix(referrer.ArtifactType, bundleType):
+				if len(found) == a.limits.Bundles {
+					return enough
+				}
+				found = append(found, referrer)
+			case saysNothing(referrer.ArtifactType) && len(unsure) <= a.limits.Bundles:
+				unsure = append(unsure, referrer)
 			}
-			if len(found) == a.limits.Bundles {
-				more = true
-				return enough
-			}
-			found = append(found, referrer)
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, enough):
-		return found, true, nil
-	case errors.Is(err, errdef.ErrTooManyPages):
-		return found, true, nil
-	case errors.Is(err, errdef.ErrNotFound):
-		return nil, false, nil
+	more = errors.Is(err, enough) || errors.Is(err, errdef.ErrTooManyPages)
+	if err != nil && !more && !isAbsent(err) {
+		return nil, false, err
 	}
-	return found, more, err
+	found = append(found, unsure...)
+	if len(found) > a.limits.Bundles {
+		return found[:a.limits.Bundles], true, nil
+	}
+	return found, more, nil
 }
+
+// saysNothing is true for the types that registries list when they do not look for the artifact's own.
+func saysNothing(artifactType string) bool {
+	return artifactType == "" || artifactType == ocispec.MediaTypeEmptyJSON
+}
+
+func isAbsent(err error) bool {
+	var response *errcode.ErrorResponse
+	return errors.Is(err, errdef.ErrNotFound) || errors.As(err, &response) && response.StatusCode == http.StatusNotFound
+}
+
+// errNoBundle is attached, and something else.
+var errNoBundle = errors.New("it is no bundle")
 
 // unusable says why what is attached cannot be a bundle, whenever it is asked for.
 type unusable string
 
 func (u unusable) Error() string { return string(u) }
 
-// bundle fetches one bundle. An error that is not unusable is a fault of the registry.
+// bundle fetches one bundle. An error that is neither unusable nor errNoBundle is a fault of the registry.
 func (a attached) bundle(ctx context.Context, referrer ocispec.Descriptor) ([]byte, error) {
 	if referrer.MediaType != ocispec.MediaTypeImageManifest {
 		return nil, unusable(fmt.Sprintf("it is of the media type %q and must be an image manifest", foreign(referrer.MediaType)))
@@ -87,7 +104,10 @@ func (a attached) bundle(ctx context.Context, referrer ocispec.Descriptor) ([]by
 			return a.read(ctx, a.repository.Blobs(), layer, a.limits.BundleBytes)
 		}
 	}
-	return nil, unusable("it has no layer with a bundle")
+	if strings.HasPrefix(referrer.ArtifactType, bundleType) {
+		return nil, unusable("it has no layer with a bundle")
+	}
+	return nil, errNoBundle
 }
 
 // read something whole, that is what its descriptor says.
@@ -99,7 +119,7 @@ func (a attached) read(ctx context.Context, from content.Fetcher, described ocis
 		return nil, unusable(fmt.Sprintf("it has %d bytes, of at most %d", described.Size, most))
 	}
 	body, err := from.Fetch(ctx, described)
-	if errors.Is(err, errdef.ErrNotFound) {
+	if isAbsent(err) {
 		return nil, unusable("the registry lists it and does not have it")
 	}
 	if err != nil {
@@ -121,7 +141,7 @@ func (a attached) oldTag() string {
 // has says whether the repository has something by tag or digest.
 func (a attached) has(ctx context.Context, reference string) (bool, error) {
 	_, err := a.repository.Resolve(ctx, reference)
-	if errors.Is(err, errdef.ErrNotFound) {
+	if isAbsent(err) {
 		return false, nil
 	}
 	return err == nil, err

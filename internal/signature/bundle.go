@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -47,8 +48,8 @@ func judge(content []byte, signers []signer, wanted digest.Digest) (found findin
 		}
 	}()
 	var attached bundle.Bundle
-	if err := attached.UnmarshalJSON(content); err != nil {
-		return finding{standing: unreadable, detail: foreign(err.Error())}
+	if attached.UnmarshalJSON(content) != nil {
+		return finding{standing: unreadable, detail: "it is no Sigstore bundle of the versions 0.1 to 0.3"}
 	}
 	signed, err := signedDigest(&attached)
 	if err != nil {
@@ -133,16 +134,32 @@ func stranger(attached *bundle.Bundle, signers []signer, signed digest.Digest) s
 		return "with a certificate that names nobody"
 	}
 	who := fmt.Sprintf("%q of issuer %q", foreign(summary.SubjectAlternativeName), foreign(summary.Issuer))
-	why := errors.New("no signer is `keyless`")
+	why := "no signer is `keyless`"
 	for _, one := range signers {
 		if !one.keyless {
 			continue
 		}
-		if _, err := one.verifyAs(attached, signed, verify.WithoutIdentitiesUnsafe()); err == nil {
+		_, err := one.verifyAs(attached, signed, verify.WithoutIdentitiesUnsafe())
+		if err == nil {
 			return "by " + who
-		} else {
-			why = err
+		}
+		why = disbelief(err)
+	}
+	return fmt.Sprintf("by somebody who claims to be %s, which is not believed: %s", who, why)
+}
+
+// disbelief says in the design's words which step of the verification has failed; the library tells its steps by the beginning of the text alone.
+func disbelief(err error) string {
+	for step, words := range map[string]string{
+		"failed to verify log inclusion":                "no transparency log that the trusted root names has it",
+		"failed to verify timestamps":                   "nothing that the trusted root names proves when it was signed",
+		"failed to verify leaf certificate":             "no authority that the trusted root names has given out the certificate, or it was not valid when it signed",
+		"failed to verify signed certificate timestamp": "no log that the trusted root names has the certificate",
+		"failed to verify signature":                    "the signature does not fit the certificate",
+	} {
+		if strings.HasPrefix(err.Error(), step) {
+			return words
 		}
 	}
-	return fmt.Sprintf("by somebody who claims to be %s (not believed: %s)", who, foreign(why.Error()))
+	return foreign(err.Error())
 }

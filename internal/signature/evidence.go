@@ -37,6 +37,8 @@ func (e *evidence) gather(ctx context.Context) error {
 		content, err := e.bundle(ctx, referrer)
 		var never unusable
 		switch {
+		case errors.Is(err, errNoBundle):
+			continue
 		case errors.As(err, &never):
 			e.found = append(e.found, finding{standing: unreadable, detail: string(never)})
 			continue

@@ -1,0 +1,267 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package signature
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/source"
+)
+
+// TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn names the artifact in each message by REF.
+func TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn(t *testing.T) {
+	const sign = "have \"release\" or \"ci\" sign it with `cosign sign REF` (cosign 3 or later)"
+	sigstore, elsewhere, release, other := newAuthority(t), newAuthority(t), newKey(t), newKey(t)
+	policy := policyOf(release.signer(t, "release"), sigstore.signer(t, "ci"))
+	all := proofs{log: true, timestamp: true}
+	another := digest.FromString("something else")
+	const stranger = ", or have an owner of the Environment add who signed to `spec.signatures.signers`"
+	tests := map[string]struct {
+		attach  func(*testing.T, pushed)
+		reason  Reason
+		message string
+	}{
+		"nobody has signed": {
+			attach: func(*testing.T, pushed) {}, reason: Unsigned,
+			message: "REF is not signed, and must be signed by \"release\" or \"ci\": " + sign,
+		},
+		"something else is attached": {
+			attach: func(t *testing.T, p pushed) { p.attachAs(t, "application/spdx+json", []byte("{}")) }, reason: Unsigned,
+			message: "REF is not signed, and must be signed by \"release\" or \"ci\": " + sign,
+		},
+		"it is signed in the old form": {
+			attach: func(t *testing.T, p pushed) {
+				_, err := oras.TagBytes(t.Context(), p.repository, ocispec.MediaTypeImageManifest, []byte("{}"), "sha256-"+p.digest().Encoded()+".sig")
+				must(t, err)
+			}, reason: Unsigned,
+			message: "REF has a signature in the old form of cosign only (tag \"sha256-HEX.sig\"), which is not supported: " +
+				"have \"release\" or \"ci\" sign it anew with `cosign sign REF` (cosign 3 or later)",
+		},
+		"a key has signed that is none of the signers'": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, other.bundle(t, statement(p.digest()))) }, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but with a key that is none of theirs: " + sign + stranger,
+		},
+		"somebody else has signed": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, sigstore.bundle(t, "mallory@example.com", issuer, statement(p.digest()), all))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by \"mallory@example.com\" of issuer \"" + issuer + "\": " + sign + stranger,
+		},
+		"somebody has signed whose identity begins as the signer's": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, sigstore.bundle(t, subject+".evil.org", issuer, statement(p.digest()), all))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by \"" + subject + ".evil.org\" of issuer \"" + issuer + "\": " + sign + stranger,
+		},
+		"somebody has signed whom another issuer vouches for": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, sigstore.bundle(t, subject, "https://elsewhere.example.com", statement(p.digest()), all))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by \"" + subject + "\" of issuer \"https://elsewhere.example.com\": " + sign + stranger,
+		},
+		"the certificate is of an authority that is not trusted": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, elsewhere.bundle(t, subject, issuer, statement(p.digest()), all))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by somebody who claims to be \"" + subject + "\" of issuer \"" + issuer +
+				"\", which is not believed: no transparency log that the trusted root names has it: " + sign + stranger,
+		},
+		"nothing proves when it was signed": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, sigstore.bundle(t, subject, issuer, statement(p.digest()), proofs{log: true}))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by somebody who claims to be \"" + subject + "\" of issuer \"" + issuer +
+				"\", which is not believed: nothing that the trusted root names proves when it was signed: " + sign + stranger,
+		},
+		"it is in no log, though the trusted root names one": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, sigstore.bundle(t, subject, issuer, statement(p.digest()), proofs{timestamp: true}))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but by somebody who claims to be \"" + subject + "\" of issuer \"" + issuer +
+				"\", which is not believed: no transparency log that the trusted root names has it: " + sign + stranger,
+		},
+		"a signer's key has signed another digest": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, release.bundle(t, statement(another))) }, reason: OtherDigest,
+			message: "REF carries a signature of \"release\" that was made for another digest, \"" + another.String() + "\": promote what was signed, or " + sign,
+		},
+		"a signer's key has signed another message": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, release.messageBundle(t, []byte("something else"))) }, reason: OtherDigest,
+			message: "REF carries a signature of \"release\" that was made for another digest, \"" + another.String() + "\": promote what was signed, or " + sign,
+		},
+		"a signer has signed another digest": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, other.bundle(t, statement(p.digest())), sigstore.bundle(t, subject, issuer, statement(another), all))
+			}, reason: OtherDigest,
+			message: "REF carries a signature of \"ci\" that was made for another digest, \"" + another.String() + "\": promote what was signed, or " + sign,
+		},
+		"a signer has said something else about it": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, release.bundle(t, statementOf("https://slsa.dev/provenance/v1", p.digest())))
+			}, reason: Unsigned,
+			message: "REF carries a statement of \"release\" of the type \"https://slsa.dev/provenance/v1\", which is no signature: " + sign,
+		},
+		"what is attached is no bundle": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, []byte("[]")) }, reason: Unsigned,
+			message: "REF has nothing attached that can be read as a signature (it is no Sigstore bundle of the versions 0.1 to 0.3): " + sign,
+		},
+		"the bundle is too large": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, make([]byte, 1<<20+1)) }, reason: Unsigned,
+			message: "REF has nothing attached that can be read as a signature (it has 1048577 bytes, of at most 1048576): " + sign,
+		},
+		"the statement names no digest": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, release.bundle(t, statementOf(signPredicate))) }, reason: Unsigned,
+			message: "REF has nothing attached that can be read as a signature (its statement names no SHA-256 digest): " + sign,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			artifact := startRegistry(t).push(t, "shop", name)
+			test.attach(t, artifact)
+			err := New().Verify(t.Context(), policy, artifact.artifact(), source.Credentials{})
+			message := strings.NewReplacer("REF", artifact.image(), "HEX", artifact.digest().Encoded()).Replace(test.message)
+			expectError(t, err, test.reason, message)
+		})
+	}
+}
+
+func TestManyStrangersAreNotAllNamed(t *testing.T) {
+	sigstore, release := newAuthority(t), newKey(t)
+	artifact := startRegistry(t).push(t, "shop", "content")
+	for _, who := range []string{"a@example.com", "b@example.com", "c@example.com", "d@example.com", "e@example.com"} {
+		artifact.attach(t, sigstore.bundle(t, who, issuer, statement(artifact.digest()), proofs{log: true, timestamp: true}))
+	}
+	err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+	if err == nil || strings.Count(err.Error(), "claims to be") != 3 || !strings.Contains(err.Error(), " and 2 more: ") {
+		t.Errorf("got %v, want three strangers and \"2 more\"", err)
+	}
+}
+
+func TestARegistryThatCannotBeAskedIsAFaultThatPasses(t *testing.T) {
+	release := newKey(t)
+	policy := policyOf(release.signer(t, "release"))
+	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(code)
+			return true
+		}
+	}
+	only := func(part string, code int) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, req *http.Request) bool {
+			if !strings.Contains(req.URL.Path, part) {
+				return false
+			}
+			w.WriteHeader(code)
+			return true
+		}
+	}
+	tests := map[string]struct {
+		intercept func(http.ResponseWriter, *http.Request) bool
+		message   string
+	}{
+		"it fails": {intercept: status(http.StatusNotImplemented),
+			message: "registry \"HOST\" could not deliver the list of signatures of REF (status Not Implemented): check that it is up and reachable; it is tried again"},
+		"it denies": {intercept: status(http.StatusForbidden),
+			message: "registry \"HOST\" refused to let the list of signatures of REF be read (status Forbidden): give the Secret with its credentials the right to pull; it is tried again"},
+		"it fails for the signature": {intercept: only("/blobs/", http.StatusNotImplemented),
+			message: "registry \"HOST\" could not deliver a signature of REF (status Not Implemented): check that it is up and reachable; it is tried again"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			registry := startRegistry(t)
+			artifact := registry.push(t, "shop", name)
+			artifact.attach(t, release.bundle(t, statement(artifact.digest())))
+			registry.answer(test.intercept)
+			verifier := New()
+			err := verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{})
+			expectError(t, err, Unreachable, strings.NewReplacer("REF", artifact.image(), "HOST", registry.host()).Replace(test.message))
+			registry.answer(nil)
+			if err := verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{}); err != nil {
+				t.Errorf("the fault has passed, and still: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotThereIsWaitedFor(t *testing.T) {
+	registry, release := startRegistry(t), newKey(t)
+	registry.push(t, "shop", "content")
+	for _, repository := range []string{"shop", "nowhere"} {
+		missing := Artifact{URL: registry.url(repository), Digest: v1alpha1.Digest(digest.FromString("missing"))}
+		err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), missing, source.Credentials{})
+		expectError(t, err, Unreachable, missing.reference()+" does not exist in registry \""+registry.host()+
+			"\", or its Secret does not show it: push it, and sign it; it is tried again")
+	}
+}
+
+func TestASignatureIsReadWithTheCredentialsOfItsRegistry(t *testing.T) {
+	registry, release := startLockedRegistry(t), newKey(t)
+	artifact := registry.push(t, "shop", "content")
+	artifact.attach(t, release.bundle(t, statement(artifact.digest())))
+	policy := policyOf(release.signer(t, "release"))
+	credentials, err := source.ParseDockerConfig([]byte(`{"auths": {"` + registry.host() + `": {"username": "` + username + `", "password": "` + password + `"}}}`))
+	must(t, err)
+	verifier := New(WithRootCAs(registry.roots()))
+	err = verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{})
+	expectError(t, err, Unreachable, "registry \""+registry.host()+"\" refused to let the list of signatures of "+artifact.image()+
+		" be read (it asks for a username and a password): give the Secret with its credentials the right to pull; it is tried again")
+	if err := verifier.Verify(t.Context(), policy, artifact.artifact(), credentials); err != nil {
+		t.Error(err)
+	}
+	err = New().Verify(t.Context(), policy, artifact.artifact(), credentials)
+	if err == nil || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("got %v, want a registry that is not trusted to be a fault", err)
+	}
+}
+
+func TestWhatIsNoArtifactCannotBeSigned(t *testing.T) {
+	release := newKey(t)
+	policy, some := policyOf(release.signer(t, "release")), v1alpha1.Digest(digest.FromString("some"))
+	for _, url := range []string{"https://git.example.com/shop.git", "", "oci://", "oci://host/shop:tag"} {
+		err := New().Verify(t.Context(), policy, Artifact{URL: url, Digest: some}, source.Credentials{})
+		expectError(t, err, NotSignable, "only what lies in an OCI registry can carry a signature, and \""+url+
+			"\" is not there: push it as an OCI artifact, and create a new Release with its `oci` URL and digest")
+	}
+	err := New().Verify(t.Context(), policy, Artifact{URL: "oci://registry.example.com/shop", Digest: "sha256:abc"}, source.Credentials{})
+	expectError(t, err, NotSignable, "\"sha256:abc\" is not a SHA-256 digest, and no signature can speak of it")
+}
+
+func TestAProofIsRememberedAndARefusalIsNot(t *testing.T) {
+	registry, release, other := startRegistry(t), newKey(t), newKey(t)
+	policy, verifier := policyOf(release.signer(t, "release")), New()
+	artifact := registry.push(t, "shop", "content")
+	if err := verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{}); err == nil {
+		t.Fatal("what is not signed was accepted")
+	}
+	artifact.attach(t, release.bundle(t, statement(artifact.digest())))
+	must(t, verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{}))
+
+	registry.answer(nil)
+	must(t, verifier.Verify(t.Context(), policy, artifact.artifact(), source.Credentials{}))
+	if registry.seen() != 0 {
+		t.Errorf("got %d requests for what is known, want none", registry.seen())
+	}
+	for name, signers := range map[string]v1alpha1.SignaturePolicy{
+		"another key":  policyOf(other.signer(t, "release")),
+		"another name": policyOf(release.signer(t, "releases")),
+	} {
+		registry.answer(nil)
+		_ = verifier.Verify(t.Context(), signers, artifact.artifact(), source.Credentials{})
+		if registry.seen() == 0 {
+			t.Errorf("%s: what was proven under one policy was believed under another", name)
+		}
+	}
+	elsewhere := registry.push(t, "elsewhere", "content")
+	if elsewhere.digest() == artifact.digest() {
+		if err := verifier.Verify(t.Context(), policy, elsewhere.artifact(), source.Credentials{}); err == nil {
+			t.Error("what was proven in one repository was believed in another")
+		}
+	}
+}
