@@ -26,7 +26,7 @@ const (
 	// metadataBytes of a manifest or of one page of a list of referrers.
 	metadataBytes = 2 << 20
 	// pages of a list of referrers. A registry that always names one more would else keep us for as long as it likes.
-	pages = 32
+	pages = 128
 )
 
 // attached reads what is attached to one digest in a repository.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -63,15 +64,27 @@ func unreachable(err error, host, what string) *Error {
 	switch {
 	case source.IsDenied(err):
 		message = fmt.Sprintf("registry %q refused to let %s be read (%s): give the Secret with its credentials the right to pull; it is tried again",
-			host, what, source.Cause(err))
+			host, what, cause(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		message = fmt.Sprintf("registry %q did not answer in time for %s; it is tried again", host, what)
 	case errors.Is(err, context.Canceled):
 		message = fmt.Sprintf("reading %s was interrupted; it is tried again", what)
 	default:
-		message = fmt.Sprintf("registry %q could not deliver %s (%s): check that it is up and reachable; it is tried again", host, what, source.Cause(err))
+		message = fmt.Sprintf("registry %q could not deliver %s (%s): check that it is up and reachable; it is tried again", host, what, cause(err))
 	}
 	return &Error{Reason: Unreachable, Message: message, Err: err}
+}
+
+// cause is why a registry could not be read, without the request: after a redirect its URL may be signed.
+func cause(err error) string {
+	text := source.Cause(err)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		if before, rest, found := strings.Cut(text, method+" \""); found {
+			_, after, _ := strings.Cut(rest, "\"")
+			text = before + strings.TrimPrefix(after, ": ")
+		}
+	}
+	return text
 }
 
 const maxForeignText = 200

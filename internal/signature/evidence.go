@@ -56,6 +56,10 @@ func (e *evidence) gather(ctx context.Context) error {
 		// What could not be read may be the good one.
 		return unreachable(e.fault, host, "a signature of "+e.artifact.reference())
 	}
+	if len(e.found) == 0 && e.more {
+		return refusal(Unsigned, "%s has so much attached that not all of it was looked at, and no signature among the first: remove what is not needed, or push it to another repository",
+			e.artifact.reference())
+	}
 	if len(e.found) == 0 {
 		return e.unsigned(ctx)
 	}

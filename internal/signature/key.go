@@ -46,7 +46,7 @@ func parseKey(text string) (signature.Verifier, error) {
 	}
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read as a public key (%s): write it anew with `cosign public-key`", foreign(err.Error()))
+		return nil, errors.New("cannot be read as a public key: write it anew with `cosign public-key`")
 	}
 	return keyVerifier(public)
 }
