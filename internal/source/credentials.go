@@ -14,10 +14,13 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
-// Credentials for registries, as a Secret of type kubernetes.io/dockerconfigjson holds them. The zero value has none.
+// Credentials are either for registries, as a Secret of type kubernetes.io/dockerconfigjson holds them, or for Git servers and chart
+// repositories, as one of type kubernetes.io/basic-auth does. The zero value has none.
 type Credentials struct {
 	// entries in order of the scope's length, longest first, so that the first match is the closest.
 	entries []credential
+	// bound is for one login that says itself where it may be sent.
+	bound *boundLogin
 }
 
 type credential struct {
@@ -28,6 +31,9 @@ type credential struct {
 
 // String keeps the credentials out of logs.
 func (c Credentials) String() string {
+	if c.bound != nil {
+		return fmt.Sprintf("credentials for %d servers", len(c.bound.origins))
+	}
 	return fmt.Sprintf("credentials for %d registries", len(c.entries))
 }
 

@@ -27,6 +27,9 @@ const (
 	schemePlain = "oci+http://"
 )
 
+// tagFields are the fields that an artifact's tag comes from, by the field of the source.
+var tagFields = map[string]string{fieldOCI: "tag", fieldHelm: "version"}
+
 // artifact is one source in an OCI registry during one resolve or fetch: manifests, or a chart.
 type artifact struct {
 	// url as the Release has it.
@@ -86,7 +89,7 @@ func parseURL(field, url string) (reference registry.Reference, plain bool, err 
 		return reference, false, invalid(field+".url", "%q is not oci://HOST[:PORT]/REPOSITORY: %s", foreign(url), foreign(err.Error()))
 	}
 	if reference.Reference != "" {
-		return reference, false, invalid(field+".url", "%q must not name a tag or digest: it has a field of its own", foreign(url))
+		return reference, false, invalid(field+".url", "%q must not name a tag or digest: set `%s` or `digest` instead", foreign(url), tagFields[field])
 	}
 	return reference, plain, nil
 }

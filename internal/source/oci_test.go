@@ -175,14 +175,14 @@ func TestResolveComparesTagAndDigest(t *testing.T) {
 		"a tag is looked up":                       {source: oci(url, "1", ""), want: first},
 		"a digest is proven to exist":              {source: oci(url, "", second), want: second},
 		"a tag and its digest agree":               {source: oci(url, "2", second), want: second},
-		"a tag that points elsewhere is refused":   {source: oci(url, "2", first), reason: v1alpha1.ReasonDigestMismatch, field: fieldOCIDigest, words: []string{"create a new Release", string(second)}},
+		"a tag that points elsewhere is refused":   {source: oci(url, "2", first), reason: v1alpha1.ReasonDigestMismatch, field: fieldOCI + ".digest", words: []string{"create a new Release", string(second)}},
 		"a tag that does not exist may come":       {source: oci(url, "3", ""), reason: v1alpha1.ReasonFetchFailed, field: fieldOCITag, words: []string{"manifest 3", "push it"}},
-		"a digest that does not exist may come":    {source: oci(url, "", missing), reason: v1alpha1.ReasonFetchFailed, field: fieldOCIDigest, words: []string{"does not exist"}},
+		"a digest that does not exist may come":    {source: oci(url, "", missing), reason: v1alpha1.ReasonFetchFailed, field: fieldOCI + ".digest", words: []string{"does not exist"}},
 		"a repository that does not exist":         {source: oci(r.url("other"), "1", ""), reason: v1alpha1.ReasonFetchFailed, field: fieldOCITag, words: []string{"push it"}},
 		"neither tag nor digest":                   {source: oci(url, "", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldOCI, words: []string{"`tag` or `digest`"}},
 		"another scheme":                           {source: oci("https://x/y", "1", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldOCIURL, words: []string{`"oci://"`}},
 		"a tag within the URL":                     {source: oci(url+":1", "1", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldOCIURL, words: []string{"set `tag`"}},
-		"a digest that is none":                    {source: oci(url, "", "sha256:short"), reason: v1alpha1.ReasonInvalidSource, field: fieldOCIDigest, words: []string{"64 hexadecimal digits"}},
+		"a digest that is none":                    {source: oci(url, "", "sha256:short"), reason: v1alpha1.ReasonInvalidSource, field: fieldOCI + ".digest", words: []string{"64 hexadecimal digits"}},
 		"a repository that is none, in any script": {source: oci("oci://host/Größe", "1", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldOCIURL, words: []string{"Größe"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestFetchRefusesAnotherDigestThanThePinnedOne(t *testing.T) {
 	first := r.push(t, "shop", "1", fluxConfig, fluxLayer(t, file("a.yaml", service)))
 	second := r.push(t, "shop", "2", fluxConfig, fluxLayer(t, file("a.yaml", deployment)))
 	_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "", first), second, Credentials{})
-	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldOCIDigest, "create a new Release")
+	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldOCI+".digest", "create a new Release")
 }
 
 func TestBytesThatAreNotTheirDigestAreRefused(t *testing.T) {
@@ -229,7 +229,7 @@ func TestBytesThatAreNotTheirDigestAreRefused(t *testing.T) {
 				return body
 			})
 			_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "1", ""), digest, Credentials{})
-			expectError(t, err, v1alpha1.ReasonDigestMismatch, map[string]string{"manifests": fieldOCIDigest, "blobs": fieldOCI}[part], word)
+			expectError(t, err, v1alpha1.ReasonDigestMismatch, map[string]string{"manifests": fieldOCI + ".digest", "blobs": fieldOCI}[part], word)
 		})
 	}
 }

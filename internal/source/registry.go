@@ -67,7 +67,7 @@ func newRegistryClient(client *http.Client, reference registry.Reference, creden
 func (a *artifact) explain(err error, field, what string) *Error {
 	return server{
 		noun: "registry", host: a.repository.Reference.Registry, url: a.url, field: a.field,
-		secret: "kubernetes.io/dockerconfigjson", plain: schemePlain,
+		secret: secretTypeRegistry, plain: schemePlain,
 	}.explain(err, field, what)
 }
 

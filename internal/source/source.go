@@ -88,11 +88,11 @@ func New(dir string, limits Limits, opts ...Option) (*Fetcher, error) {
 		return nil, err
 	}
 	return &Fetcher{
-		limits: limits,
-		cache:  blobs,
-		http:   newHTTPClient(o.roots),
+		limits:  limits,
+		cache:   blobs,
+		http:    newHTTPClient(o.roots),
 		indexes: make(chan struct{}, 1),
-		slots:  make(chan struct{}, limits.Concurrent),
+		slots:   make(chan struct{}, limits.Concurrent),
 	}, nil
 }
 
@@ -105,7 +105,7 @@ type opened interface {
 // Resolve finds the digest of a source. What has a server is asked for each time, never taken from the cache:
 //
 //   - oci: the digest of the artifact's manifest. A tag is looked up, a digest is proven to exist, and both together must agree.
-//   - git: the digest of the commit's files, as [content] has it. They are fetched whole.
+//   - git: the digest of the commit's files, as [commitContent] encodes them. They are fetched whole.
 //   - helm: with oci:// the digest of the chart's manifest; with https:// the SHA-256 of the chart's archive, which is fetched.
 //   - inline: the text's own digest.
 //

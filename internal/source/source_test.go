@@ -67,7 +67,7 @@ func TestArtifactsThatCannotBeReadAreRefusedWithARemedy(t *testing.T) {
 		"an index of platforms": {push: raw(ocispec.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageIndex, "manifests": []any{}}),
 			want: []string{"index of 0 artifacts", "set `digest`"}},
 		"a Helm chart": {push: one(mediaTypeHelmConfig, pushed{mediaType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip", content: []byte("x")}),
-			want: []string{"Helm chart", "helm template"}},
+			want: []string{"Helm chart", "`spec.source.helm`"}},
 		"a layer of unknown type":      {push: one(fluxConfig, pushed{mediaType: "application/x-größe", content: []byte("x")}), want: []string{`"application/x-größe"`, "oras, flux or crane"}},
 		"an artifact without files":    {push: one(fluxConfig), want: []string{"holds no files"}},
 		"an archive that is none":      {push: one(fluxConfig, pushed{mediaType: mediaTypeFluxContent, content: []byte("x")}), want: []string{"not a readable tar archive", "sha256:"}},
@@ -133,7 +133,7 @@ func TestTransportFailuresSayWhatToDo(t *testing.T) {
 	}{
 		"TLS to a registry on plain HTTP":    {url: schemeTLS + plain.host() + "/shop", field: fieldOCIURL, words: []string{`"oci+http://"`}},
 		"a certificate of unknown authority": {fetcher: strangers, url: secure.url("shop"), field: fieldOCIURL, words: []string{"certificate"}},
-		"no credentials":                     {fetcher: locked.fetcher(t, Limits{}), url: locked.url("shop"), field: fieldOCISecret, words: []string{"kubernetes.io/dockerconfigjson"}},
+		"no credentials":                     {fetcher: locked.fetcher(t, Limits{}), url: locked.url("shop"), field: fieldOCI + ".secretRef", words: []string{"kubernetes.io/dockerconfigjson"}},
 		"nobody there":                       {url: down.url("shop"), field: fieldOCIURL, words: []string{"reachable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestCredentialsAreSentToTheirRegistryAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = locked.fetcher(t, Limits{}).Resolve(t.Context(), oci(schemePlain+thief.Listener.Addr().String()+"/shop", "1", ""), credentials)
-	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldOCISecret)
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldOCI+".secretRef")
 	locked.set(func(w http.ResponseWriter, req *http.Request) bool {
 		http.Redirect(w, req, thief.URL+req.URL.Path, http.StatusTemporaryRedirect)
 		return true

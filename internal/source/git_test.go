@@ -1,0 +1,415 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"bytes"
+	"compress/zlib"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+)
+
+func TestACommitIsFetchedWithoutItsHistory(t *testing.T) {
+	g := startGit(t, tlsRegistry)
+	work := g.create(t, "shop")
+	work.write("deploy/base/service.yaml", service)
+	work.write("history.bin", strings.Repeat("old", 100))
+	work.commit("first")
+	work.git("rm", "-q", "history.bin")
+	work.write("deploy/deployment.yaml", deployment)
+	work.write("run.sh", "true")
+	if err := os.Chmod(filepath.Join(work.folder, "run.sh"), 0o700); err != nil { //nolint:gosec // an executable file is what is tested
+		t.Fatal(err)
+	}
+	commit := work.commit("second")
+
+	tree, digest := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", commit, "deploy"), Credentials{})
+	expectTree(t, tree, map[string]string{"deploy/base/service.yaml": service, "deploy/deployment.yaml": deployment, "run.sh": "true"})
+
+	_, again := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", commit, ""), Credentials{})
+	if again != digest {
+		t.Errorf("the same files have the digests %q and %q", digest, again)
+	}
+	work.write("deploy/deployment.yaml", deployment+"# changed\n")
+	other := work.commit("third")
+	if _, changed := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", other, "deploy"), Credentials{}); changed == digest {
+		t.Error("other files have the same digest")
+	}
+}
+
+func TestACommitIsFoundWhereverItIs(t *testing.T) {
+	for name, row := range map[string]struct {
+		byHash string
+		depth  int
+	}{
+		"behind the tip, from a server that sends by hash":    {byHash: "true", depth: 3},
+		"behind the tip, from a server that does not":         {byHash: "false", depth: 3},
+		"far behind the tip, from a server that does not":     {byHash: "false", depth: 60},
+		"at the tip of a branch, from a server that does not": {byHash: "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGit(t, plainRegistry)
+			work := g.create(t, "shop")
+			work.write("a.yaml", service)
+			commit := work.commit("wanted")
+			for i := range row.depth {
+				work.write("a.yaml", fmt.Sprintf("%s# %d\n", service, i))
+				work.git("add", "-A")
+				work.git("commit", "-q", "-m", "later")
+			}
+			work.git("push", "-q", "origin", "HEAD:main")
+			g.configure(t, "shop", "uploadpack.allowReachableSHA1InWant", row.byHash)
+			tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", commit, ""), Credentials{})
+			expectTree(t, tree, map[string]string{"a.yaml": service})
+		})
+	}
+}
+
+func TestATaggedCommitIsATipToo(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	commit := work.commit("wanted")
+	work.git("tag", "-a", "-m", "release", "v1")
+	work.git("push", "-q", "origin", "v1")
+	work.write("a.yaml", "other")
+	work.commit("later")
+	tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", commit, ""), Credentials{})
+	expectTree(t, tree, map[string]string{"a.yaml": service})
+
+	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("shop", work.git("rev-parse", "v1"), ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitCommit, "push a branch or a tag")
+}
+
+func TestACommitThatIsGoneIsSaidToBeGone(t *testing.T) {
+	for name, byHash := range map[string]string{"from a server that sends by hash": "true", "from one that does not": "false"} {
+		t.Run(name, func(t *testing.T) {
+			g := startGit(t, plainRegistry)
+			work := g.create(t, "shop")
+			work.write("a.yaml", service)
+			first := work.commit("first")
+			g.configure(t, "shop", "uploadpack.allowReachableSHA1InWant", byHash)
+			fetcher := g.fetcher(t, Limits{})
+			_, digest := resolveAndFetch(t, fetcher, g.source("shop", first, ""), Credentials{})
+
+			work.write("a.yaml", deployment)
+			work.git("add", "-A")
+			work.git("commit", "-q", "--amend", "-m", "rewritten")
+			work.commit("force-pushed")
+
+			_, err := fetcher.Resolve(t.Context(), g.source("shop", first, ""), Credentials{})
+			expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitCommit, first, "push a branch or a tag", "tried again")
+			// What has been seen before is still there to be rolled back to.
+			tree, err := fetcher.Fetch(t.Context(), g.source("shop", first, ""), digest, Credentials{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectTree(t, tree, map[string]string{"a.yaml": service})
+
+			_, err = fetcher.Resolve(t.Context(), g.source("shop", strings.Repeat("0123456789", 4), ""), Credentials{})
+			expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitCommit, "push a branch or a tag")
+		})
+	}
+}
+
+func TestAPlanIsRenderedAgainWhileTheGitServerIsDown(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	source := g.source("shop", work.commit("first"), "")
+	fetcher := g.fetcher(t, Limits{})
+	tree, digest := resolveAndFetch(t, fetcher, source, Credentials{})
+	g.server.Close()
+	again, err := fetcher.Fetch(t.Context(), source, digest, Credentials{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectTree(t, again, map[string]string{"a.yaml": string(tree["a.yaml"])})
+
+	_, err = fetcher.Resolve(t.Context(), source, Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitURL, "up and reachable")
+	elsewhere := source
+	elsewhere.Git.Path = "other"
+	_, err = fetcher.Fetch(t.Context(), elsewhere, digest, Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitURL, "up and reachable")
+}
+
+func TestContentThatIsNotWhatTheDigestSaysIsRefused(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	source := g.source("shop", work.commit("first"), "")
+	_, err := g.fetcher(t, Limits{}).Fetch(t.Context(), source, "sha256:"+v1alpha1.Digest(strings.Repeat("0", 64)), Credentials{})
+	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldGitCommit, "create a new Release")
+}
+
+func TestCommitsThatCannotBeDeployedAreRefusedWithARemedy(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	pointed := lfsPointer([]byte("large"))
+	for name, row := range map[string]struct {
+		make func(*worktree)
+		want []string
+		// path where it lies is not needed, so that it is left out.
+		beside string
+		field  string
+	}{
+		"a link": {make: func(w *worktree) { mustLink(w, "/etc/passwd", "a/link.yaml") }, beside: "deploy",
+			want: []string{`"a/link.yaml" is a symbolic link`, "put the file itself there"}},
+		"a link in the place of a folder": {make: func(w *worktree) { mustLink(w, "../..", "a") }, beside: "deploy", want: []string{`"a" is a symbolic link`}},
+		"a submodule": {make: func(w *worktree) { w.index("160000", strings.Repeat("a", 40), "a/module") }, beside: "deploy",
+			want: []string{`submodule at "a/module"`, "submodules: Allowed"}},
+		"a file in Git LFS": {make: func(w *worktree) { w.write("a/b.yaml", pointed) }, beside: "deploy", want: []string{`"a/b.yaml" in Git LFS`, "lfs: Allowed"}},
+		"a broken pointer":  {make: func(w *worktree) { w.write("a/b.yaml", lfsVersion+"\noid md5:1\n") }, beside: "deploy", want: []string{"Git LFS"}},
+		"a file that is large": {make: func(w *worktree) { w.write("a/b.yaml", strings.Repeat("x", 3001)) },
+			want: []string{`"a/b.yaml" is larger than 3000 bytes`}},
+		"many files": {make: func(w *worktree) {
+			for i := range 25 {
+				w.write(fmt.Sprintf("a/%d.yaml", i), "x")
+			}
+		}, want: []string{"more than 20 files"}},
+		"many bytes": {make: func(w *worktree) {
+			for i := range 8 {
+				w.write(fmt.Sprintf("a/%d.yaml", i), strings.Repeat("x", 2900))
+			}
+		}, want: []string{"files of more than 20000 bytes together"}},
+		"a path with a backslash": {make: func(w *worktree) { w.write(`a\b.yaml`, "x") }, want: []string{"backslash"}},
+		"a path that is long":     {make: func(w *worktree) { w.write(strings.Repeat("a", 101), "x") }, want: []string{"at most 100"}},
+		"no file":                 {make: func(w *worktree) { w.git("rm", "-q", "-r", "-f", ".") }, field: fieldGitCommit, want: []string{"holds no files"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			work := g.create(t, strings.ReplaceAll(name, " ", "-"))
+			work.write("deploy/a.yaml", service)
+			work.git("add", "-A")
+			row.make(work)
+			hash := work.commitIndex()
+			limits := Limits{FileBytes: 3000, Files: 20, DecompressedBytes: 20_000, NameBytes: 100}
+			_, err := g.fetcher(t, limits).Resolve(t.Context(), g.source(work.name, hash, ""), Credentials{})
+			field := fieldGit
+			if row.field != "" {
+				field = row.field
+			}
+			expectError(t, err, v1alpha1.ReasonInvalidSource, field, row.want...)
+			if row.beside == "" {
+				return
+			}
+			tree, _ := resolveAndFetch(t, g.fetcher(t, limits), g.source(work.name, hash, row.beside), Credentials{})
+			expectTree(t, tree, map[string]string{"deploy/a.yaml": service})
+		})
+	}
+}
+
+func TestACommitThatIsTooLargeIsRefusedAndThePathDoesNotHelp(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("deploy/a.yaml", service)
+	work.write("beside.txt", strings.Repeat("x", 5000))
+	commit := work.commit("first")
+	_, err := g.fetcher(t, Limits{FileBytes: 3000}).Resolve(t.Context(), g.source("shop", commit, "deploy"), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGitPath, `"beside.txt" is larger than 3000`, `not only "deploy"`, "OCI artifact")
+	_, err = g.fetcher(t, Limits{CompressedBytes: 500}).Resolve(t.Context(), g.source("shop", commit, ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGit, "larger than 500 bytes", "OCI artifact")
+	// It compresses well, so only what comes out of it is too large.
+	_, err = g.fetcher(t, Limits{DecompressedBytes: 4000}).Resolve(t.Context(), g.source("shop", commit, ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGit, "larger than 4000 bytes when it is unpacked")
+}
+
+func TestATreeThatNamesItselfOverAndOverIsCutOff(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "bomb")
+	blob := work.pipe("lol", "hash-object", "-w", "--stdin")
+	entries := func(mode, kind, hash string) string {
+		var lines strings.Builder
+		for i := range 10 {
+			fmt.Fprintf(&lines, "%s %s %s\tf%d\n", mode, kind, hash, i)
+		}
+		return lines.String()
+	}
+	tree := work.pipe(entries("100644", "blob", blob), "mktree")
+	for range 12 {
+		tree = work.pipe(entries("040000", "tree", tree), "mktree")
+	}
+	commit := work.git("commit-tree", "-m", "bomb", tree)
+	work.git("push", "-q", "origin", commit+":refs/heads/main")
+	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("bomb", commit, ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGit, "more than 2000 files and folders")
+}
+
+func TestGitCredentialsGoToTheHostThatTheirSecretNamesAndNowhereElse(t *testing.T) {
+	g := startGit(t, authRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	source := g.source("shop", work.commit("first"), "")
+	host := strings.TrimPrefix(g.server.URL, "https://")
+
+	tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), source, basicAuth(t, "git.example.org, "+host))
+	expectTree(t, tree, map[string]string{"a.yaml": service})
+
+	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), source, Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGit+".secretRef", "Unauthorized", secretTypeBasicAuth)
+	for _, hosts := range []string{"", "git.example.org", "http://" + host, "127.0.0.1"} {
+		g.set(nil)
+		_, err = g.fetcher(t, Limits{}).Resolve(t.Context(), source, basicAuth(t, hosts))
+		expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGit+".secretRef", `"`+host+`"`, v1alpha1.AnnotationSourceHosts)
+		if seen := g.seen(); len(seen) > 0 {
+			t.Errorf("with the hosts %q the server was asked %v", hosts, seen)
+		}
+	}
+	docker, err := ParseDockerConfig([]byte(`{"auths":{"` + host + `":{"username":"puller","password":"x"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.fetcher(t, Limits{}).Resolve(t.Context(), source, docker)
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGit+".secretRef", "for registries", secretTypeBasicAuth)
+}
+
+func TestAGitServerThatSendsOnToAnotherHostIsNotFollowed(t *testing.T) {
+	var stolen []string
+	other := startGit(t, plainRegistry)
+	other.set(func(_ http.ResponseWriter, request *http.Request) bool {
+		stolen = append(stolen, request.Header.Get("Authorization"))
+		return false
+	})
+	other.create(t, "shop")
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	source := g.source("shop", work.commit("first"), "")
+	credentials := basicAuth(t, g.server.URL)
+	g.set(func(w http.ResponseWriter, request *http.Request) bool {
+		http.Redirect(w, request, other.server.URL+request.URL.RequestURI(), http.StatusTemporaryRedirect)
+		return true
+	})
+	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), source, credentials)
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGitURL, "sends on to", other.server.URL)
+	if len(stolen) > 0 {
+		t.Errorf("the other host was asked, with %q", stolen)
+	}
+	// A repository that has moved on the same host is found.
+	g.set(func(w http.ResponseWriter, request *http.Request) bool {
+		if !strings.HasPrefix(request.URL.Path, "/old") {
+			return false
+		}
+		http.Redirect(w, request, "/shop.git"+strings.TrimPrefix(request.URL.RequestURI(), "/old.git"), http.StatusMovedPermanently)
+		return true
+	})
+	moved := source
+	moved.Git.URL = g.url("old")
+	tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), moved, credentials)
+	expectTree(t, tree, map[string]string{"a.yaml": service})
+}
+
+func TestFailuresOfAGitServerSayWhatToDo(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write("a.yaml", service)
+	source := g.source("shop", work.commit("first"), "")
+	g.create(t, "empty")
+	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			http.Error(w, "no", code)
+			return true
+		}
+	}
+	post := func(then func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, request *http.Request) bool {
+			if request.Method == http.MethodPost {
+				then(w)
+			}
+			return request.Method == http.MethodPost
+		}
+	}
+	for name, row := range map[string]struct {
+		source    v1alpha1.ReleaseSource
+		intercept func(http.ResponseWriter, *http.Request) bool
+		reason    string
+		field     string
+		want      []string
+	}{
+		"401":                    {intercept: status(401), field: fieldGit + ".secretRef", want: []string{"401 Unauthorized", secretTypeBasicAuth}},
+		"403":                    {intercept: status(403), field: fieldGit + ".secretRef", want: []string{"403 Forbidden"}},
+		"404":                    {intercept: status(404), field: fieldGitURL, want: []string{"no Git repository"}},
+		"500":                    {intercept: status(500), field: fieldGitURL, want: []string{"500 Internal Server Error", "tried again"}},
+		"no such repository":     {source: g.source("other", source.Git.Commit, ""), field: fieldGitURL, want: []string{"no Git repository"}},
+		"an empty repository":    {source: g.source("empty", source.Git.Commit, ""), field: fieldGitURL, want: []string{"is empty"}},
+		"a page instead":         {intercept: func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true }, field: fieldGitURL, want: []string{"does not speak Git"}},
+		"500 for the pack":       {intercept: post(func(w http.ResponseWriter) { w.WriteHeader(500) }), field: fieldGitURL, want: []string{"500"}},
+		"a page for the pack":    {intercept: post(func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>no")) }), field: fieldGitCommit, want: []string{"does not exist"}},
+		"a pack that never ends": {intercept: post(func(w http.ResponseWriter) { endlessPack(w) }), reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: []string{"larger than 100000 bytes"}},
+		"references without end": {intercept: func(w http.ResponseWriter, _ *http.Request) bool {
+			endless(w, "001e# service=git-upload-pack\n0000")
+			return true
+		}, want: nil},
+		"a server that hangs": {intercept: func(_ http.ResponseWriter, request *http.Request) bool { <-request.Context().Done(); return true }, field: fieldGitCommit, want: []string{"did not answer in time"}},
+		"a pack that hangs": {intercept: func(w http.ResponseWriter, request *http.Request) bool {
+			return request.Method == http.MethodPost && hang(w, request)
+		}, field: fieldGitCommit, want: []string{"did not answer in time"}},
+		"a URL with a password":   {source: v1alpha1.ReleaseSource{Git: v1alpha1.GitSource{URL: "https://u:hidden@h/x", Commit: source.Git.Commit}}, reason: v1alpha1.ReasonInvalidSource, field: fieldGitURL, want: []string{"secretRef"}},
+		"a URL on this machine":   {source: v1alpha1.ReleaseSource{Git: v1alpha1.GitSource{URL: "file:///etc", Commit: source.Git.Commit}}, reason: v1alpha1.ReasonInvalidSource, field: fieldGitURL, want: []string{"https://HOST"}},
+		"a branch for the commit": {source: g.source("shop", "main", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldGitCommit, want: []string{"40 hexadecimal digits"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.set(row.intercept)
+			from := source
+			if row.source.Git.URL != "" {
+				from = row.source
+			}
+			_, err := g.fetcher(t, Limits{CompressedBytes: 100_000, Timeout: 3 * time.Second}).Resolve(t.Context(), from, Credentials{})
+			if row.want == nil {
+				if err == nil {
+					t.Fatal("got no error")
+				}
+				return
+			}
+			reason := row.reason
+			if reason == "" {
+				reason = v1alpha1.ReasonFetchFailed
+			}
+			expectError(t, err, reason, row.field, row.want...)
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("the error shows a password: %v", err)
+			}
+		})
+	}
+}
+
+// endless answers until nobody listens any more.
+func endless(w http.ResponseWriter, begin string) {
+	_, _ = w.Write([]byte(begin))
+	block := []byte(strings.Repeat("x", 4096))
+	for {
+		if _, err := w.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+// endlessPack sends one small file after the other.
+func endlessPack(w http.ResponseWriter) {
+	var deflated bytes.Buffer
+	writer := zlib.NewWriter(&deflated)
+	_, _ = writer.Write([]byte("x"))
+	_ = writer.Close()
+	object := "\x31" + deflated.String()
+	_, _ = fmt.Fprintf(w, "00000008NAK\n%04x\x01PACK\x00\x00\x00\x02\xff\xff\xff\xff", 5+12)
+	for {
+		if _, err := fmt.Fprintf(w, "%04x\x01%s", 5+len(object), object); err != nil {
+			return
+		}
+	}
+}
+
+func hang(w http.ResponseWriter, request *http.Request) bool {
+	_, _ = w.Write([]byte("0008NAK\n"))
+	_ = http.NewResponseController(w).Flush()
+	<-request.Context().Done()
+	return true
+}
