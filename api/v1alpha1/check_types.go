@@ -74,7 +74,8 @@ type Check struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600
 	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
-	// attempts is how often in succession the check is tried before it has failed. Default: 3.
+	// attempts is how often in succession the check is tried before it has failed. A check of phase After has also failed when it has not passed `times` in
+	// succession within `times` times `attempts` attempts. Default: 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1
@@ -143,7 +144,8 @@ type PrometheusCheck struct {
 	// +kubebuilder:validation:MaxItems=16
 	Headers []HTTPHeader `json:"headers,omitempty"`
 	// when the check has passed, as a CEL expression over `result`: a list with the `labels` and the `value` (a number) of each series, such as
-	// "result.all(r, r.value < 0.01)". A scalar is one series without labels. There must be at least one series, unless the expression begins with "size(result)".
+	// "result.all(r, r.value < 0.01)". A scalar is one series without labels. There must be at least one series, unless the expression asks for size(result), such as
+	// "size(result) == 0 || result[0].value < 0.01". A value that is NaN passes no comparison by its order; math.isNaN tells it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
@@ -213,7 +215,7 @@ type CheckStatus struct {
 	// time at which the check ended.
 	// +required
 	Time metav1.Time `json:"time,omitempty,omitzero"`
-	// times that it has passed in succession.
+	// times that it has passed in succession; for a check of phase After alone.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Times *int32 `json:"times,omitempty"`

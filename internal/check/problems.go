@@ -6,6 +6,7 @@ package check
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,29 +28,68 @@ type Problem struct {
 func Problems(checks []v1alpha1.Check) []Problem {
 	var all []Problem
 	for i, check := range checks {
-		problems := httpProblems(check)
-		if check.Job.Template != "" {
-			problems = jobProblems(check)
-		}
-		for _, problem := range problems {
+		for _, problem := range slices.Concat(kindProblems(check), timesProblems(check)) {
 			all = append(all, Problem{Field: fmt.Sprintf("spec.checks[%d].%s", i, problem.Field), Message: problem.Message})
 		}
 	}
 	return all
 }
 
+func kindProblems(check v1alpha1.Check) []Problem {
+	switch {
+	case check.Job.Template != "":
+		return jobProblems(check)
+	case check.Prometheus.URL != "":
+		return prometheusProblems(check)
+	default:
+		return httpProblems(check)
+	}
+}
+
+// timesProblems finds what the API server refuses since there are checks of phase After; what was stored before is looked at as well.
+func timesProblems(check v1alpha1.Check) []Problem {
+	if check.Times > 1 && check.Phase != v1alpha1.CheckAfter {
+		return []Problem{{Field: "times", Message: "must be 1 or absent: a check before the rollout has to pass once; or set `phase: After`"}}
+	}
+	return nil
+}
+
 func httpProblems(check v1alpha1.Check) []Problem {
-	var all []Problem
-	if message := urlProblem(check.HTTP.URL); message != "" {
-		all = append(all, Problem{Field: "http.url", Message: message})
-	}
-	for i, header := range check.HTTP.Headers {
-		if message := headerProblem(header, check.HTTP.Headers[:i]); message != "" {
-			all = append(all, Problem{Field: fmt.Sprintf("http.headers[%d]", i), Message: message})
-		}
-	}
+	all := serverProblems("http", check.HTTP.URL, check.HTTP.Headers)
 	if _, err := expression.CompileAnswer(condition(check)); err != nil {
 		all = append(all, Problem{Field: "http.when", Message: err.Error()})
+	}
+	return all
+}
+
+func prometheusProblems(check v1alpha1.Check) []Problem {
+	asked := check.Prometheus
+	all := serverProblems("prometheus", asked.URL, asked.Headers)
+	if to, err := url.Parse(asked.URL); err == nil && apiPath.MatchString(to.Path) {
+		all = append(all, Problem{Field: "prometheus.url", Message: "must not hold /api/v1: it is added, with /query"})
+	}
+	if strings.TrimSpace(asked.Query) == "" {
+		all = append(all, Problem{Field: "prometheus.query", Message: "must not be empty"})
+	}
+	if _, err := expression.CompileMeasurement(asked.When); err != nil {
+		all = append(all, Problem{Field: "prometheus.when", Message: err.Error()})
+	}
+	return all
+}
+
+// apiPath is where Prometheus' HTTP API begins.
+var apiPath = regexp.MustCompile(`/api/v1(/|/query/?)?$`)
+
+// serverProblems are what can be wrong with every question to a server.
+func serverProblems(field, to string, headers []v1alpha1.HTTPHeader) []Problem {
+	var all []Problem
+	if message := urlProblem(to); message != "" {
+		all = append(all, Problem{Field: field + ".url", Message: message})
+	}
+	for i, header := range headers {
+		if message := headerProblem(header, headers[:i]); message != "" {
+			all = append(all, Problem{Field: fmt.Sprintf("%s.headers[%d]", field, i), Message: message})
+		}
 	}
 	return all
 }

@@ -64,16 +64,16 @@ func (v veil) hide(text string) string {
 }
 
 // headers of a request, with the values of the Secrets that they name, and a veil over those. A Finding says why they cannot be had.
-func (h *HTTP) headers(ctx context.Context, check v1alpha1.Check, project string, to *url.URL) (http.Header, veil, *Finding) {
+func (h *HTTP) headers(ctx context.Context, asked question, project string) (http.Header, veil, *Finding) {
 	made, over := http.Header{"User-Agent": {"assent"}}, veil{}
-	if check.HTTP.Method == v1alpha1.HTTPMethodPost {
-		made.Set("Content-Type", "application/json")
+	if asked.content != "" {
+		made.Set("Content-Type", asked.content)
 	}
-	for _, header := range check.HTTP.Headers {
+	for _, header := range asked.headers {
 		value := header.Value
 		if header.SecretRef.Name != "" {
 			var problem *Finding
-			if value, problem = h.secret(ctx, header.SecretRef, project, to); problem != nil {
+			if value, problem = h.secret(ctx, header.SecretRef, project, asked.to); problem != nil {
 				return nil, nil, problem
 			}
 			over = over.with(value)

@@ -14,7 +14,7 @@ var seeds = []string{
 	"", "true", "plan.changes.exists(c, c.kind == 'NetworkPolicy')", "release.labels[?'x'].orValue('') == ''", "body.items.map(i, i.name).exists(n, n == 'x')",
 	"text.matches('^a(b|c)*$')", "[1].map(a, [a, a]).exists(x, x == [1, 1])", "{'a': 1}.a == 1", "expression.plan{objects: 1}.objects == 1", "'\\u00fc' == \"ü\"",
 	"b'\\xff' == b''", "timestamp('2026-01-01T00:00:00Z').getHours('Europe/Zurich') > 3", "duration('1h') > duration('1s')", "type(plan) == type(1)",
-	"sets.contains(plan.changes.map(c, c.kind), ['a'])", "((((((((1))))))))", "plan.changes.sortBy(c, c.name)[0].name == ''", "@result == 1", "a ? b : c", "\x00\n\t// comment",
+	"sets.contains(plan.changes.map(c, c.kind), ['a'])", "((((((((1))))))))", "plan.changes.sortBy(c, c.name)[0].name == ''", "@result == 1", "size(result) > 0 && result.all(r, r.value < 0.01)", "math.isNaN(result[0].value)", "a ? b : c", "\x00\n\t// comment",
 }
 
 // compiles checks what holds for every expression, whatever is in it: an error is one short line that points into the source.
@@ -67,6 +67,24 @@ func FuzzCompileAnswer(f *testing.F) {
 		}
 		if passes, err := answer.Passes(200, headers, ticket, "text"); passes && err != nil {
 			t.Fatalf("%q: %v, %v", source, passes, err)
+		}
+	})
+}
+
+// FuzzCompileMeasurement compiles anything, and evaluates what compiles.
+func FuzzCompileMeasurement(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		measurement, err := CompileMeasurement(source)
+		if !compiles(t, source, err) {
+			return
+		}
+		for _, result := range [][]Series{measured, unknown, nil} {
+			if passes, err := measurement.Passes(result); passes && err != nil {
+				t.Fatalf("%q: %v, %v", source, passes, err)
+			}
 		}
 	})
 }

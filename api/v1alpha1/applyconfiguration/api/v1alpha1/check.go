@@ -28,7 +28,8 @@ type CheckApplyConfiguration struct {
 	Times *int32 `json:"times,omitempty"`
 	// timeoutSeconds is how long one attempt may take. Default: 60 seconds.
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
-	// attempts is how often in succession the check is tried before it has failed. Default: 3.
+	// attempts is how often in succession the check is tried before it has failed. A check of phase After has also failed when it has not passed `times` in
+	// succession within `times` times `attempts` attempts. Default: 3.
 	Attempts *int32 `json:"attempts,omitempty"`
 	// intervalSeconds is the time between two attempts. Default: 30 seconds.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`

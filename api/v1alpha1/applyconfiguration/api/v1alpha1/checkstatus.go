@@ -23,7 +23,7 @@ type CheckStatusApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// time at which the check ended.
 	Time *v1.Time `json:"time,omitempty"`
-	// times that it has passed in succession.
+	// times that it has passed in succession; for a check of phase After alone.
 	Times *int32 `json:"times,omitempty"`
 	// attempts that it took.
 	Attempts *int32 `json:"attempts,omitempty"`

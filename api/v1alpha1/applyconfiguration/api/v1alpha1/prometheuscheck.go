@@ -17,7 +17,8 @@ type PrometheusCheckApplyConfiguration struct {
 	// headers that are sent along.
 	Headers []HTTPHeaderApplyConfiguration `json:"headers,omitempty"`
 	// when the check has passed, as a CEL expression over `result`: a list with the `labels` and the `value` (a number) of each series, such as
-	// "result.all(r, r.value < 0.01)". A scalar is one series without labels. There must be at least one series, unless the expression begins with "size(result)".
+	// "result.all(r, r.value < 0.01)". A scalar is one series without labels. There must be at least one series, unless the expression asks for size(result), such as
+	// "size(result) == 0 || result[0].value < 0.01". A value that is NaN passes no comparison by its order; math.isNaN tells it.
 	When *string `json:"when,omitempty"`
 }
 
