@@ -9,5 +9,5 @@ import "embed"
 // Files holds the policies that decide and their bindings, as `kubectl apply -k config/guard` installs them. Stamping is not among them:
 // it decides nothing.
 //
-//go:embed promotions.yaml objects.yaml projects.yaml bindings.yaml
+//go:embed promotions.yaml objects.yaml projects.yaml locks.yaml scaling.yaml targets.yaml bindings.yaml
 var Files embed.FS

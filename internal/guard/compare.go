@@ -34,6 +34,8 @@ func policyProblems(live, want *admissionregistrationv1.ValidatingAdmissionPolic
 	report(equality.Semantic.DeepEqual(live.Spec.Variables, want.Spec.Variables), "has other `variables` than this version ships")
 	report(equality.Semantic.DeepEqual(live.Spec.MatchConditions, want.Spec.MatchConditions),
 		"has other `matchConditions` than this version ships")
+	report(equality.Semantic.DeepEqual(live.Spec.AuditAnnotations, want.Spec.AuditAnnotations),
+		"has other `auditAnnotations` than this version ships, so that what was done by an override may go unrecorded")
 	report(matchesTheSame(live.Spec.MatchConstraints, want.Spec.MatchConstraints), "has other `matchConstraints` than this version ships")
 	return problems
 }

@@ -34,6 +34,10 @@ func TestTheGuardCompilesOnKubernetes130(t *testing.T) {
 			g.Expect(compiler.CompileCELExpression(&matchconditions.MatchCondition{Name: condition.Name, Expression: condition.Expression},
 				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), condition.Name)
 		}
+		for _, annotation := range policy.Spec.AuditAnnotations {
+			g.Expect(compiler.CompileCELExpression(&validating.AuditAnnotationCondition{Key: annotation.Key, ValueExpression: annotation.ValueExpression},
+				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), annotation.Key)
+		}
 		for _, validation := range policy.Spec.Validations {
 			g.Expect(compiler.CompileCELExpression(&validating.ValidationCondition{Expression: validation.Expression},
 				cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions).Error).NotTo(HaveOccurred(), validation.Message)

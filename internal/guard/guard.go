@@ -8,7 +8,7 @@
 // requests or has other rules has no identity, only problems; and without an identity nothing starts.
 //
 // What people read may be changed freely: the messages of the validations, labels and annotations. What decides may not: expressions,
-// variables, what the policies match, and what happens when they fail.
+// variables, what the policies match, what happens when they fail, and what they write into the API server's audit log.
 package guard
 
 import (

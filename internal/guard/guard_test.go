@@ -37,16 +37,22 @@ func live(t *testing.T) manifests {
 	return cluster
 }
 
-func TestTheGuardIsThreePoliciesAndTheirBindings(t *testing.T) {
+// all are the names of the policies, and of their bindings.
+var all = []string{"assent-locks", "assent-objects", "assent-projects", "assent-promotions", "assent-scaling", "assent-targets"}
+
+func TestTheGuardIsSixPoliciesAndTheirBindings(t *testing.T) {
 	g := NewWithT(t)
 	policies, bindings := Names()
-	g.Expect(policies).To(Equal([]string{"assent-objects", "assent-projects", "assent-promotions"}))
-	g.Expect(bindings).To(Equal([]string{"assent-objects", "assent-projects", "assent-promotions"}))
+	g.Expect(policies).To(Equal(all))
+	g.Expect(bindings).To(Equal(all))
 }
 
-// projects is the index of the policy that meets namespaces.
-func projects(m *manifests) int {
-	return slices.IndexFunc(m.policies, func(p admissionregistrationv1.ValidatingAdmissionPolicy) bool { return p.Name == "assent-projects" })
+func policy(m *manifests, name string) *admissionregistrationv1.ValidatingAdmissionPolicy {
+	return &m.policies[slices.IndexFunc(m.policies, func(p admissionregistrationv1.ValidatingAdmissionPolicy) bool { return p.Name == name })]
+}
+
+func without(m *manifests, name string) []admissionregistrationv1.ValidatingAdmissionPolicy {
+	return slices.DeleteFunc(m.policies, func(p admissionregistrationv1.ValidatingAdmissionPolicy) bool { return p.Name == name })
 }
 
 func TestTheShippedGuardHasAnIdentity(t *testing.T) {
@@ -117,13 +123,18 @@ func TestAGuardThatIsNotTheShippedOneHasProblemsAndNoIdentity(t *testing.T) {
 			m.policies[0].Spec.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "never", Expression: "false"}}
 		}, "other `matchConditions`"},
 		{"a condition is gone, so that other requests may be broken", func(m *manifests) {
-			m.policies[projects(m)].Spec.MatchConditions = nil
+			policy(m, "assent-projects").Spec.MatchConditions = nil
 		}, "other `matchConditions`"},
-		{"the policy of projects is missing", func(m *manifests) {
-			m.policies = slices.Delete(m.policies, projects(m), projects(m)+1)
-		}, `"assent-projects" is missing`},
+		{"the policy of projects is missing", func(m *manifests) { m.policies = without(m, "assent-projects") }, `"assent-projects" is missing`},
+		{"the policy of locked objects is missing", func(m *manifests) { m.policies = without(m, "assent-locks") }, `"assent-locks" is missing`},
+		{"an override of a lock is no longer written down", func(m *manifests) {
+			policy(m, "assent-locks").Spec.AuditAnnotations = nil
+		}, "other `auditAnnotations`"},
+		{"locked objects are told by another label", func(m *manifests) {
+			policy(m, "assent-locks").Spec.MatchConstraints.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
+		}, "other `matchConstraints`"},
 		{"a subresource is left out", func(m *manifests) {
-			rules := m.policies[0].Spec.MatchConstraints.ResourceRules
+			rules := policy(m, "assent-objects").Spec.MatchConstraints.ResourceRules
 			rules[0].Resources = rules[0].Resources[:1]
 		}, "other `matchConstraints`"},
 		{"an operation is left out", func(m *manifests) {
@@ -168,7 +179,8 @@ func TestEveryProblemIsNamed(t *testing.T) {
 	g := NewWithT(t)
 	digest, problems := Identify(nil, nil)
 	g.Expect(digest).To(BeEmpty())
-	g.Expect(problems).To(HaveLen(6))
-	g.Expect(strings.Join(problems, "\n")).To(And(
-		ContainSubstring(`"assent-objects"`), ContainSubstring(`"assent-projects"`), ContainSubstring(`"assent-promotions"`)))
+	g.Expect(problems).To(HaveLen(2 * len(all)))
+	for _, name := range all {
+		g.Expect(strings.Join(problems, "\n")).To(ContainSubstring("%q", name))
+	}
 }

@@ -29,7 +29,7 @@ const (
 )
 
 func attacks() []attack {
-	return slices.Concat(requests, decisions, overrides, acknowledgements, objects, holds)
+	return slices.Concat(requests, decisions, overrides, acknowledgements, objects, holds, locks)
 }
 
 func deniedBy(rule string) OmegaMatcher {
@@ -69,7 +69,7 @@ var _ = Describe("the whole installation", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx context.Context) {
 		Expect(scene.cluster.Install(ctx)).To(Succeed())
 		// The validation that was taken out last may still be out for a moment.
-		last := holds[len(holds)-1]
+		last := locks[len(locks)-1]
 		Eventually(func() error { return last.try(ctx, scene, last.ways[0]) }).WithTimeout(patience).Should(deniedBy(last.rule))
 	})
 

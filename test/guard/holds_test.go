@@ -69,7 +69,6 @@ var (
 	noBlock    = unset("spec", "blocked")
 )
 
-// The project comes last: the guard of projects does, and the suite waits for what it has put back last.
 var holds = []attack{
 	{"G14", "a user resumes an Environment", cluster.Mallory, onHold, noHold, changes, false},
 	{"G14", "a user leaves no word of a hold's reason", cluster.Mallory, onHold, set(" \t", "spec", "hold", "reason"), changes, false},

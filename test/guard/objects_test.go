@@ -61,6 +61,23 @@ func jobOf(check, template string) func(*unstructured.Unstructured) {
 	return set([]any{map[string]any{"name": check, "job": map[string]any{"template": template}}}, "spec", "checks")
 }
 
+// jobAfter gives a check a Job that verifies rollouts, and leaves no other check.
+func jobAfter(check, template string) func(*unstructured.Unstructured) {
+	return set([]any{map[string]any{"name": check, "phase": "After", "job": map[string]any{"template": template}}}, "spec", "checks")
+}
+
+// remote is an Environment in a cluster whose kubeconfig dave may read, and somebody who has no right to a deployer here.
+func remote(ctx context.Context, w *world) client.Object {
+	environment := cluster.NewEnvironment(w.project.Name, unique("environment"), w.target)
+	environment.Spec.Target.Cluster.Kubeconfig = v1alpha1.SecretKeyReference{Name: kubeconfig, Key: "kubeconfig"}
+	Expect(w.as(kubeconfigReader).Create(ctx, environment)).To(Succeed())
+	return environment
+}
+
+func inCluster(secret string) func(*unstructured.Unstructured) {
+	return set(map[string]any{"kubeconfig": map[string]any{"name": secret, "key": "kubeconfig"}}, "spec", "target", "cluster")
+}
+
 func promotes(versions string) func(*unstructured.Unstructured) {
 	return set(map[string]any{"versions": versions}, "spec", "autoPromotion")
 }
@@ -96,8 +113,21 @@ var objects = []attack{
 	{"G11", "a user who may not impersonate the deployer moves an Environment", cluster.Mallory, anEnvironment,
 		set("kube-system", "spec", "target", "namespace"), changes, false},
 
+	{"G11", "a user who may not read the kubeconfig sets an Environment up in another cluster", cluster.Dave, newEnvironment, inCluster("theirs"), creations, false},
+	{"G11", "a user names no kubeconfig, which would mean any", cluster.Dave, newEnvironment, inCluster(""), creations, false},
+	{"G11", "a user moves an Environment to another cluster", cluster.Dave, anEnvironment, inCluster("theirs"), changes, false},
+	{"G11", "a user names another kubeconfig than the one that they may read", cluster.Dave, remote, inCluster("theirs"), changes, false},
+	{"G11", "a user names another key of a kubeconfig", cluster.Mallory, remote, set("other", "spec", "target", "cluster", "kubeconfig", "key"), changes, false},
+	{"G11", "a user no longer asks another cluster who it is", cluster.Mallory, remote, set("NotRequired", "spec", "target", "cluster", "tlsVerification"), changes, false},
+	{"G11", "a user changes the deployer in another cluster", cluster.Mallory, remote, set("default", "spec", "target", "serviceAccountName"), changes, false},
+	{"G11", "who may read the kubeconfig brings an Environment back without the right to its target here", kubeconfigReader, remote,
+		unset("spec", "target", "cluster"), changes, false},
+
 	{"G11", "a user who may not impersonate the checker sets an Environment up with a Job", cluster.Dave, newEnvironment, jobOf("smoke", "spec: {}"), creations, false},
 	{"G11", "a user gives an Environment a check with a Job", cluster.Mallory, anEnvironment, jobOf("smoke", "spec: {}"), changes, false},
+	{"G11", "a user verifies rollouts with a Job", cluster.Mallory, anEnvironment, jobAfter("smoke", "spec: {}"), changes, false},
+	{"G11", "a user sets an Environment up that verifies rollouts with a Job", cluster.Dave, newEnvironment, jobAfter("smoke", "spec: {}"), creations, false},
+	{"G11", "a user runs the Job of a check after the rollout instead of before it", cluster.Mallory, checked, jobAfter("smoke", "spec: {}"), changes, false},
 	{"G11", "a user changes the Job of a check", cluster.Mallory, checked, jobOf("smoke", "spec: {suspend: false}"), changes, false},
 	{"G11", "a user turns a question to a server into a Job", cluster.Mallory, checked, jobOf("ticket", "spec: {suspend: false}"), changes, false},
 	{"G11", "a user gives a Job another name, under which it runs again", cluster.Mallory, checked, jobOf("smoke-2", "spec: {}"), changes, false},

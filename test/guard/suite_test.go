@@ -43,7 +43,12 @@ const (
 	erinExpelled = "erin, expelled"
 	// frank may override and acknowledge, as dave may.
 	frank = "frank"
+	// kubeconfigReader may read the kubeconfig of another cluster, and impersonate nobody in this one.
+	kubeconfigReader = "a reader of the kubeconfig"
 )
+
+// kubeconfig is the name of the Secret that dave and kubeconfigReader may read.
+const kubeconfig = "elsewhere"
 
 const (
 	production = "production"
@@ -57,8 +62,11 @@ type world struct {
 	target  v1alpha1.Target
 	// elsewhere is a target that only the administrator may set up.
 	elsewhere v1alpha1.Target
-	clients   map[string]client.Client
-	sequence  int64
+	// locked is a target that the project has locked, and rival another project.
+	locked   v1alpha1.Target
+	rival    *cluster.Project
+	clients  map[string]client.Client
+	sequence int64
 }
 
 func (w *world) as(name string) client.Client {
@@ -83,6 +91,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	scene.elsewhere, err = connected.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	scene.empower(ctx)
+	scene.lockUp(ctx)
 })
 
 // enter connects everybody.
@@ -96,6 +105,7 @@ func (w *world) enter(ctx context.Context) {
 		collector:           {UserName: "system:serviceaccount:kube-system:generic-garbage-collector"},
 		archiver:            {UserName: archiver},
 		projectOwner:        {UserName: projectOwner},
+		kubeconfigReader:    {UserName: kubeconfigReader},
 		frank:               {UserName: frank, Groups: []string{"incident-leads"}},
 		erin:                {UserName: erin, Groups: []string{"approvers"}},
 		erinExpelled:        {UserName: erin},
@@ -126,8 +136,13 @@ func (w *world) empower(ctx context.Context) {
 	namespaces := rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "namespaces/finalize"}, Verbs: []string{"get", "update", "patch"},
 	}
-	for _, user := range []string{cluster.Mallory, cluster.Bob, cluster.Alice, cluster.Carol, erin, frank, projectOwner} {
+	for _, user := range []string{cluster.Mallory, cluster.Bob, cluster.Alice, cluster.Carol, erin, frank, projectOwner, kubeconfigReader} {
 		Expect(w.project.Allow(ctx, user, everything, namespaces)).To(Succeed())
+	}
+	for _, user := range []string{cluster.Dave, kubeconfigReader} {
+		Expect(w.project.Allow(ctx, user, rbacv1.PolicyRule{
+			APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{kubeconfig}, Verbs: []string{"get"},
+		})).To(Succeed())
 	}
 	// Its own role lets the operator write no spec; that the guard does not either is shown by giving it the right.
 	Expect(w.project.Allow(ctx, v1alpha1.ControllerUsername, everything)).To(Succeed())
