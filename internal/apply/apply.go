@@ -5,16 +5,14 @@ package apply
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/plan"
@@ -54,7 +52,9 @@ type Applied struct {
 // Apply makes the objects run as they say, in waves. What runs so already is not written. Objects must have been placed (plan.Place) and
 // sorted (plan.Sort). On an error the result holds what had been applied until then, and the later waves have not been begun.
 //
-// Looked is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again.
+// Looked is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again, and one
+// that differs is written without being read again. An object that cannot be changed is deleted and created again where that is allowed; see
+// v1alpha1.AnnotationImmutable.
 func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured, looked ...plan.Pair) (Result, error) {
 	var result Result
 	defined := newRelease(objects)
@@ -91,19 +91,78 @@ func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructu
 	return applied, err
 }
 
+// attempts is how often an object is looked at again because somebody else has written it between the look and the write.
+const attempts = 5
+
+// applyOne brings one object into the cluster. Each write names the very version that it was decided on, so that nothing is written over
+// that was not looked at: when somebody else has written in between, the object is looked at again.
 func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known plan.Pair) (*Applied, *problem) {
-	seen, trouble := d.look(ctx, object, release{})
-	if trouble != nil {
-		return nil, trouble
-	}
-	if seen.Live != nil {
-		if seen.Merged = stillTrue(known, seen.Live); seen.Merged == nil {
-			if err := seen.try(ctx); err != nil {
-				return nil, d.explainWrite(object, "patch", err)
-			}
+	var trouble *problem
+	for range attempts {
+		var seen comparison
+		if seen, trouble = d.decide(ctx, object, known); trouble != nil {
+			return nil, trouble
 		}
-		if seen.Live != nil && sameAsLive(seen.Live, seen.Merged) {
-			return newApplied(seen.Live, false), nil
+		known = plan.Pair{} // used up: if the write fails it was not true any more
+		var applied *Applied
+		if applied, trouble = d.carryOut(ctx, object, seen); trouble == nil || !overtaken(trouble.cause) {
+			return applied, trouble
+		}
+	}
+	return nil, trouble
+}
+
+// overtaken tells that somebody else has written an object first.
+func overtaken(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
+}
+
+// decide what has to be done for an object. What was found to differ just before is not looked at again: the write says which version it
+// is meant for. What was absent is: there is no apply that only creates.
+func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured, known plan.Pair) (comparison, *problem) {
+	if known.Live != nil && known.Merged != nil && !known.Recreate && !sameAsLive(known.Live, known.Merged) {
+		seen, trouble := d.find(object, release{})
+		if trouble != nil {
+			return seen, trouble
+		}
+		seen.Live, seen.Merged = known.Live, known.Merged
+		return seen, checkOwner(seen.Live, ownerOf(object))
+	}
+	seen, trouble := d.look(ctx, object, release{})
+	if trouble != nil && d.leavesForUs(seen) {
+		if trouble = d.awaitGone(ctx, seen, func(ctx context.Context) error { return stillThere(ctx, seen) }); trouble == nil {
+			seen, trouble = d.look(ctx, object, release{})
+		}
+	}
+	if trouble != nil || seen.Live == nil {
+		return seen, trouble
+	}
+	if stillTrue(known, seen.Live) {
+		seen.Merged, seen.Recreate = known.Merged, known.Recreate
+		return seen, nil
+	}
+	return seen, d.ask(ctx, object, &seen, release{})
+}
+
+// leavesForUs tells whether an object that is being deleted is to be created again, as when an earlier process was stopped in between.
+func (d *Deployer) leavesForUs(seen comparison) bool {
+	return seen.Live != nil && seen.Live.GetDeletionTimestamp() != nil && d.decideRecreation(seen.desired, seen.Live, nil) == nil
+}
+
+// carryOut what was decided. The cause of its problem says whether somebody else was faster.
+func (d *Deployer) carryOut(ctx context.Context, object *unstructured.Unstructured, seen comparison) (*Applied, *problem) {
+	write := create
+	switch {
+	case seen.Live == nil:
+	case seen.Recreate:
+		if trouble := d.remove(ctx, seen); trouble != nil {
+			return nil, trouble
+		}
+	case sameAsLive(seen.Live, seen.Merged):
+		return newApplied(seen.Live, false), nil
+	default:
+		write = func(ctx context.Context, resource dynamic.ResourceInterface, desired *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return overwrite(ctx, resource, desired, seen.Live)
 		}
 	}
 	written, err := write(ctx, seen.resource, seen.desired)
@@ -113,12 +172,9 @@ func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructur
 	return newApplied(written, true), nil
 }
 
-// stillTrue is how an object would run, as it was found before, if nobody has written it since; else nil.
-func stillTrue(known plan.Pair, live *unstructured.Unstructured) *unstructured.Unstructured {
-	if known.Live == nil || known.Live.GetUID() != live.GetUID() || known.Live.GetResourceVersion() != live.GetResourceVersion() {
-		return nil
-	}
-	return known.Merged
+// stillTrue tells whether nobody has written an object since it was looked at.
+func stillTrue(known plan.Pair, live *unstructured.Unstructured) bool {
+	return known.Live != nil && known.Merged != nil && known.Live.GetUID() == live.GetUID() && known.Live.GetResourceVersion() == live.GetResourceVersion()
 }
 
 func newApplied(object *unstructured.Unstructured, changed bool) *Applied {
@@ -142,51 +198,4 @@ func ownFields(object *unstructured.Unstructured) string {
 		}
 	}
 	return ""
-}
-
-const (
-	establishTimeout = 30 * time.Second
-	discoveryPause   = 100 * time.Millisecond
-)
-
-// establish waits until the kinds that a wave's custom resource definitions bring along can be used.
-func (d *Deployer) establish(ctx context.Context, wave []*unstructured.Unstructured, defined map[schema.GroupVersionKind]bool) error {
-	brought := plan.DefinedKinds(wave)
-	if len(brought) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, establishTimeout)
-	defer cancel()
-	err := each(wave, func(_ int, object *unstructured.Unstructured) *problem {
-		if object.GetKind() != "CustomResourceDefinition" {
-			return nil
-		}
-		if err := d.awaitEstablished(ctx, object); err != nil {
-			return d.explain(plan.Reference(object), "watch", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	meta.MaybeResetRESTMapper(d.mapper)
-	return d.awaitDiscovery(ctx, defined)
-}
-
-// awaitDiscovery waits until the API server lists the kinds: that lags a little behind the definition being established, and has no watch.
-func (d *Deployer) awaitDiscovery(ctx context.Context, kinds map[schema.GroupVersionKind]bool) error {
-	for kind := range kinds {
-		err := wait.PollUntilContextCancel(ctx, discoveryPause, true, func(context.Context) (bool, error) {
-			_, err := d.mapper.RESTMapping(kind.GroupKind(), kind.Version)
-			if meta.IsNoMatchError(err) {
-				meta.MaybeResetRESTMapper(d.mapper)
-				return false, nil
-			}
-			return err == nil, err
-		})
-		if err != nil {
-			return newError(problem{kind: TransientError, cause: err, message: fmt.Sprintf("the kind %q of group %q is not served yet", kind.Kind, kind.Group)})
-		}
-	}
-	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
@@ -81,15 +80,35 @@ func (d *Deployer) compare(ctx context.Context, object *unstructured.Unstructure
 	if trouble != nil || seen.resource == nil {
 		return seen, trouble
 	}
-	err := seen.try(ctx)
-	switch {
-	case err == nil:
-	case seen.Live == nil && others.brings(object, err):
-		seen.Merged = seen.desired
-	default:
-		return seen, d.explainWrite(object, "patch", err)
+	if trouble := d.ask(ctx, object, &seen, others); trouble != nil || !seen.Recreate {
+		return seen, trouble
 	}
-	return seen, nil
+	return seen, d.tryRecreation(ctx, seen)
+}
+
+// ask the API server how an object would run, and whether it has to be created again for that.
+func (d *Deployer) ask(ctx context.Context, object *unstructured.Unstructured, seen *comparison, others release) *problem {
+	err := seen.try(ctx)
+	if err != nil && seen.Live == nil && others.brings(object, err) {
+		seen.Merged = seen.desired
+		return nil
+	}
+	fixed := immutableFields(err)
+	if err != nil && (seen.Live == nil || len(fixed) == 0) {
+		return d.explainWrite(object, "patch", err)
+	}
+	// It may have been read again.
+	if trouble := checkOwner(seen.Live, ownerOf(object)); trouble != nil || seen.Live == nil {
+		return trouble
+	}
+	if err == nil && !runsAnew(seen.desired, seen.Live) {
+		return nil
+	}
+	if err != nil {
+		seen.Merged = asCreated(seen.Live, seen.desired, fixed)
+	}
+	seen.Recreate = true
+	return d.decideRecreation(seen.desired, seen.Live, fixed)
 }
 
 // tries is how often an object is looked at again because it was written between the look and the dry run.
@@ -99,7 +118,7 @@ const tries = 3
 // that writes in between (a Deployment's revision, say) would otherwise look like a change that the release makes.
 func (c *comparison) try(ctx context.Context) error {
 	for range tries {
-		merged, err := write(ctx, c.resource, c.desired, metav1.DryRunAll)
+		merged, err := dryRun(ctx, c.resource, c.desired)
 		if err != nil {
 			return err
 		}
@@ -116,6 +135,20 @@ func (c *comparison) try(ctx context.Context) error {
 
 // look reads an object and makes sure that this Environment may write it. For a kind that the release itself defines there is no resource yet.
 func (d *Deployer) look(ctx context.Context, object *unstructured.Unstructured, others release) (comparison, *problem) {
+	seen, trouble := d.find(object, others)
+	if trouble != nil || seen.resource == nil {
+		return seen, trouble
+	}
+	var err error
+	seen.Live, err = live(ctx, seen.resource, object.GetName())
+	if err != nil {
+		return seen, d.explain(seen.Ref, "get", err)
+	}
+	return seen, checkOwner(seen.Live, ownerOf(object))
+}
+
+// find where an object is read and written, and the form in which it is applied.
+func (d *Deployer) find(object *unstructured.Unstructured, others release) (comparison, *problem) {
 	ref := plan.Reference(object)
 	seen := comparison{Pair: plan.Pair{Ref: ref}}
 	desired, err := prepared(object)
@@ -125,17 +158,13 @@ func (d *Deployer) look(ctx context.Context, object *unstructured.Unstructured, 
 	seen.desired = desired
 	seen.resource, err = d.resource(object.GroupVersionKind(), object.GetNamespace())
 	if meta.IsNoMatchError(err) && others.kinds[object.GroupVersionKind()] {
-		seen.Merged = desired
+		seen.Merged, seen.resource = desired, nil
 		return seen, nil
 	}
 	if err != nil {
 		return seen, d.explain(ref, "find the resource of", err)
 	}
-	seen.Live, err = live(ctx, seen.resource, object.GetName())
-	if err != nil {
-		return seen, d.explain(ref, "get", err)
-	}
-	return seen, checkOwner(seen.Live, ownerOf(object))
+	return seen, nil
 }
 
 // explainWrite explains why an object could not be written. The API server's answer may repeat what a Secret holds; people must not see it.

@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/plan"
@@ -147,18 +149,36 @@ func live(ctx context.Context, resource dynamic.ResourceInterface, name string) 
 	return object, err
 }
 
-// write applies an object as the whole of what Assent says about it; with dryRun it only asks what would come of it.
-func write(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured, dryRun ...string) (*unstructured.Unstructured, error) {
+// dryRun asks what would come of applying an object over whatever is there.
+func dryRun(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return patch(ctx, resource, object, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, Force: ptr.To(true)})
+}
+
+// create applies an object that is not there. It takes no field from anybody: what somebody else has created since is a conflict.
+func create(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return patch(ctx, resource, object, metav1.PatchOptions{})
+}
+
+// overwrite applies an object over one version of it. It is a conflict when that is not the version that is there.
+func overwrite(ctx context.Context, resource dynamic.ResourceInterface, object, over *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	versioned := &unstructured.Unstructured{Object: maps.Clone(object.Object)}
+	metadata, _ := object.Object["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	metadata["uid"], metadata["resourceVersion"] = string(over.GetUID()), over.GetResourceVersion()
+	versioned.Object["metadata"] = metadata
+	return patch(ctx, resource, versioned, metav1.PatchOptions{Force: ptr.To(true)})
+}
+
+// patch applies an object as the whole of what Assent says about it.
+func patch(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	content, err := object.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("encode as JSON: %w", err)
 	}
-	force := true
-	return resource.Patch(ctx, object.GetName(), types.ApplyPatchType, content, metav1.PatchOptions{
-		DryRun: dryRun, FieldManager: v1alpha1.FieldManager, Force: &force,
-	})
+	options.FieldManager = v1alpha1.FieldManager
+	return resource.Patch(ctx, object.GetName(), types.ApplyPatchType, content, options)
 }
 
 // each works on all items, `parallel` at a time, and returns the problems in the items' order.

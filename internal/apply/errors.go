@@ -28,7 +28,7 @@ const (
 	DeployerError ErrorKind = "Deployer"
 	// RefusedError says that the API server refuses an object as invalid, or an admission policy or quota does.
 	RefusedError ErrorKind = "Refused"
-	// ImmutableError says that the object is there, and a field that differs cannot be changed.
+	// ImmutableError says that the object is there, a field that differs cannot be changed, and it must not be deleted and created again.
 	ImmutableError ErrorKind = "Immutable"
 	// ForeignError says that the object is there, and belongs to another Environment.
 	ForeignError ErrorKind = "Foreign"
@@ -132,8 +132,6 @@ func (d *Deployer) explain(ref v1alpha1.ObjectReference, attempt string, err err
 			Username(d.target), attempt, object, d.target.Namespace, text)
 	case apierrors.IsNotFound(err) && namesNamespace(err):
 		return as(DeployerError, "the target namespace %q does not exist: create it with the deployer %q, or correct `spec.target` of the Environment", d.target.Namespace, d.target.ServiceAccountName)
-	case apierrors.IsInvalid(err) && immutable(text):
-		return as(ImmutableError, "%s cannot be changed like this: give the object another name, or delete it before the rollout: %s", object, text)
 	case strings.Contains(text, "attempting to grant RBAC permissions not currently held"):
 		return as(RefusedError, "%s grants more than the deployer %q holds: remove those rules from the Release, or give the deployer the same rights: %s", object, Username(d.target), text)
 	}
@@ -143,15 +141,6 @@ func (d *Deployer) explain(ref v1alpha1.ObjectReference, attempt string, err err
 // missingRight tells a denial by RBAC from one by admission, such as a quota's: both are Forbidden.
 func missingRight(text string) bool {
 	return strings.Contains(text, "is forbidden: User ") && strings.Contains(text, " cannot ")
-}
-
-func immutable(text string) bool {
-	for _, sign := range []string{"field is immutable", "may not be changed", "may not change", "updates to statefulset spec for fields other than", "is immutable after"} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
 }
 
 func namesNamespace(err error) bool {

@@ -120,7 +120,7 @@ var _ = Describe("What cannot be applied", func() {
 		Expect(p.deployer.Apply(ctx, p.objects("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, immutable: true, data: {a: x}}"))).Error().NotTo(HaveOccurred())
 		_, err := p.deployer.Compare(ctx, p.objects("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, immutable: true, data: {a: z}}"))
 		Expect(err).To(haveKind(apply.ImmutableError))
-		Expect(err).To(MatchError(ContainSubstring(`ConfigMap "a" cannot be changed like this: give the object another name, or delete it`)))
+		Expect(err).To(MatchError(ContainSubstring("ConfigMap \"a\" differs in what cannot be changed (`data`): undo the change, give the object another name, or allow")))
 	})
 
 	It("tells a quota from a missing right", func(ctx context.Context) {
