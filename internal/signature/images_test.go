@@ -112,7 +112,7 @@ func TestEachImageMustBePinnedAndSigned(t *testing.T) {
 	expectError(t, verify(third.image(), unsigned.image()), WrongSigner, unsigned.image()+" is signed, and not by \"release\" but with a key that is none of theirs: "+
 		"have \"release\" sign it with `cosign sign "+unsigned.image()+"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
 	expectError(t, verify(third.image()), Unreachable, "registry \""+registry.host()+"\" could not deliver the list of signatures of "+third.image()+
-		" (status Not Implemented): check that it is up and reachable; it is tried again")
+		" (status 501 Not Implemented): check that it is up and reachable; it is tried again")
 }
 
 func TestAnImageIsReadOverTLSUnlessItsRegistryIsNamed(t *testing.T) {

@@ -132,6 +132,30 @@ func TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestACertificateMustBeInALogWhereTheTrustedRootNamesOne(t *testing.T) {
+	sigstore := newAuthority(t)
+	signer := sigstore.signer(t, "ci")
+	signer.Keyless.TrustedRoot = sigstore.trustedRoot(t, trusts{log: true, timestamps: true, certificateLog: true})
+	artifact := startRegistry(t).push(t, "shop", "content")
+	artifact.attach(t, sigstore.bundle(t, subject, issuer, statement(artifact.digest()), proofs{log: true, timestamp: true}))
+	err := New().Verify(t.Context(), policyOf(signer), artifact.artifact(), source.Credentials{})
+	expectError(t, err, WrongSigner, artifact.image()+" is signed, and not by \"ci\" but by somebody who claims to be \""+subject+"\" of issuer \""+issuer+
+		"\", which is not believed: no log that the trusted root names has the certificate: have \"ci\" sign it with `cosign sign "+artifact.image()+
+		"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
+}
+
+func TestAnAuthorityThatIsNotTrustedVouchesForNobody(t *testing.T) {
+	sigstore, elsewhere := newAuthority(t), newAuthority(t)
+	signer := sigstore.signer(t, "ci")
+	signer.Keyless.TrustedRoot = mixedRoot(t, sigstore, elsewhere)
+	artifact := startRegistry(t).push(t, "shop", "content")
+	artifact.attach(t, elsewhere.bundle(t, subject, issuer, statement(artifact.digest()), proofs{log: true, timestamp: true}))
+	err := New().Verify(t.Context(), policyOf(signer), artifact.artifact(), source.Credentials{})
+	if err == nil || !strings.Contains(err.Error(), "no authority that the trusted root names has given out the certificate") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestManyStrangersAreNotAllNamed(t *testing.T) {
 	sigstore, release := newAuthority(t), newKey(t)
 	artifact := startRegistry(t).push(t, "shop", "content")
@@ -167,11 +191,11 @@ func TestARegistryThatCannotBeAskedIsAFaultThatPasses(t *testing.T) {
 		message   string
 	}{
 		"it fails": {intercept: status(http.StatusNotImplemented),
-			message: "registry \"HOST\" could not deliver the list of signatures of REF (status Not Implemented): check that it is up and reachable; it is tried again"},
+			message: "registry \"HOST\" could not deliver the list of signatures of REF (status 501 Not Implemented): check that it is up and reachable; it is tried again"},
 		"it denies": {intercept: status(http.StatusForbidden),
-			message: "registry \"HOST\" refused to let the list of signatures of REF be read (status Forbidden): give the Secret with its credentials the right to pull; it is tried again"},
+			message: "registry \"HOST\" refused to let the list of signatures of REF be read (status 403 Forbidden): give the Secret with its credentials the right to pull; it is tried again"},
 		"it fails for the signature": {intercept: only("/blobs/", http.StatusNotImplemented),
-			message: "registry \"HOST\" could not deliver a signature of REF (status Not Implemented): check that it is up and reachable; it is tried again"},
+			message: "registry \"HOST\" could not deliver a signature of REF (status 501 Not Implemented): check that it is up and reachable; it is tried again"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

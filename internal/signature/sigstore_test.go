@@ -190,6 +190,17 @@ func (a authority) trustedRoot(t *testing.T, lists trusts) string {
 	return string(encoded)
 }
 
+// mixedRoot has the certificate authority of one Sigstore, and all else of another.
+func mixedRoot(t *testing.T, certificates, others authority) string {
+	t.Helper()
+	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, certificates.virtual.FulcioCertificateAuthorities(), nil,
+		others.virtual.TimestampingAuthorities(), withRawID(t, others.virtual.RekorLogs()))
+	must(t, err)
+	encoded, err := trusted.MarshalJSON()
+	must(t, err)
+	return string(encoded)
+}
+
 // withRawID gives the logs their identity in the bytes that a trusted root has.
 func withRawID(t *testing.T, logs map[string]*root.TransparencyLog) map[string]*root.TransparencyLog {
 	t.Helper()
