@@ -6,6 +6,7 @@ package apply_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -109,12 +110,24 @@ type countingTransport struct {
 func (t *countingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch {
 	case request.Method == http.MethodGet:
-	case request.URL.Query().Get("dryRun") != "":
+	case request.URL.Query().Get("dryRun") != "" || deletesDry(request):
 		t.tries.Add(1)
 	default:
 		t.writes.Add(1)
 	}
 	return t.next.RoundTrip(request)
+}
+
+// deletesDry tells a dry run of a deletion, which only its body says.
+func deletesDry(request *http.Request) bool {
+	if request.Method != http.MethodDelete || request.GetBody == nil {
+		return false
+	}
+	body, err := request.GetBody()
+	Expect(err).NotTo(HaveOccurred())
+	content, err := io.ReadAll(body)
+	Expect(err).NotTo(HaveOccurred())
+	return strings.Contains(string(content), `"dryRun":["All"]`)
 }
 
 // objects are placed and sorted objects, parted by "---" in YAML.
@@ -123,6 +136,20 @@ func (p *place) objects(text string) []*unstructured.Unstructured {
 }
 
 func (p *place) objectsOf(owner apply.Owner, text string) []*unstructured.Unstructured {
+	all := p.parsed(text)
+	Expect(plan.Place(all, p.options(owner))).To(Succeed())
+	plan.Sort(all)
+	return all
+}
+
+func (p *place) options(owner apply.Owner) plan.PlaceOptions {
+	return plan.PlaceOptions{
+		Target: p.target, Project: owner.Project, Environment: owner.Environment, Scope: p.factory.Scope,
+		ClusterScopedKinds: []v1alpha1.GroupKind{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}},
+	}
+}
+
+func (p *place) parsed(text string) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, part := range strings.Split(text, "\n---\n") {
 		content := &unstructured.Unstructured{}
@@ -131,11 +158,6 @@ func (p *place) objectsOf(owner apply.Owner, text string) []*unstructured.Unstru
 		Expect(content.UnmarshalJSON(json)).To(Succeed())
 		all = append(all, content)
 	}
-	Expect(plan.Place(all, plan.PlaceOptions{
-		Target: p.target, Project: owner.Project, Environment: owner.Environment, Scope: p.factory.Scope,
-		ClusterScopedKinds: []v1alpha1.GroupKind{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}},
-	})).To(Succeed())
-	plan.Sort(all)
 	return all
 }
 
