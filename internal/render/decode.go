@@ -25,7 +25,7 @@ func (d document) decode() (any, error) {
 	if !utf8.Valid(d.content) {
 		return nil, d.place.errorf("is not UTF-8 text: save it as UTF-8")
 	}
-	if err := d.checkNodes(); err != nil {
+	if err := d.checkNodes(textKeys); err != nil {
 		return nil, err
 	}
 	encoded, err := yaml.YAMLToJSONStrict(d.content)
@@ -68,8 +68,18 @@ func short(message string) string {
 	return string([]rune(message)[:maxShown]) + "…"
 }
 
+// keyRule says which keys a document may have.
+type keyRule int
+
+const (
+	// textKeys have to be text, and different from each other.
+	textKeys keyRule = iota
+	// anyKeys are not looked at.
+	anyKeys
+)
+
 // checkNodes looks at the document's syntax tree before anything expands it.
-func (d document) checkNodes() error {
+func (d document) checkNodes(keys keyRule) error {
 	decoder := yamlv3.NewDecoder(bytes.NewReader(d.content))
 	var root yamlv3.Node
 	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
@@ -77,7 +87,7 @@ func (d document) checkNodes() error {
 	} else if err != nil {
 		return d.yamlError(err)
 	}
-	walk := nodeWalk{document: d}
+	walk := nodeWalk{document: d, keys: keys}
 	if err := walk.visit(&root, 0); err != nil {
 		return err
 	}
@@ -91,6 +101,7 @@ func (d document) checkNodes() error {
 // nodeWalk counts nodes as if aliases were written out, which is what they cost later.
 type nodeWalk struct {
 	document document
+	keys     keyRule
 	nodes    int
 }
 
@@ -108,6 +119,9 @@ func (w *nodeWalk) visit(node *yamlv3.Node, depth int) error {
 	case yamlv3.AliasNode:
 		return w.visit(node.Alias, depth+1)
 	case yamlv3.MappingNode:
+		if w.keys == anyKeys {
+			break
+		}
 		if err := w.checkKeys(node); err != nil {
 			return err
 		}

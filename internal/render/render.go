@@ -152,25 +152,29 @@ func describe(object *unstructured.Unstructured) string {
 
 // Render returns the objects of a tree. Every error is an [*Error].
 func Render(tree source.Tree, options Options) ([]*unstructured.Unstructured, error) {
-	found, err := collect(tree, options.Path)
+	found, err := collect(tree, options)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkAll(found, options.Path); err != nil {
 		return nil, err
 	}
-	objects := make([]*unstructured.Unstructured, 0, len(found))
-	for _, one := range found {
-		objects = append(objects, one.object)
-	}
-	if err := pinImages(objects, options.Images); err != nil {
+	if err := pinImages(objectsOf(found), options.Images); err != nil {
 		return nil, err
 	}
+	if found, err = overlaid(found, options.Overlay); err != nil {
+		return nil, err
+	}
+	objects := objectsOf(found)
 	addLabels(objects, options.Labels)
 	return objects, nil
 }
 
-func collect(tree source.Tree, wanted string) ([]located, error) {
+func collect(tree source.Tree, options Options) ([]located, error) {
+	wanted := options.Path
+	if options.Chart != nil {
+		return renderChart(tree, wanted, *options.Chart)
+	}
 	root, err := cleanPath(wanted)
 	if err != nil {
 		return nil, err
