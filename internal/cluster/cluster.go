@@ -95,6 +95,9 @@ func (c *Cluster) Check(ctx context.Context) error {
 	if !c.Remote() {
 		return nil
 	}
+	if problem := c.boundary.memory.recall(); problem != nil {
+		return problem
+	}
 	return c.checked.once(ctx, func(ctx context.Context) error {
 		version, err := c.discovery.ServerVersionWithContext(ctx)
 		switch {

@@ -40,6 +40,16 @@ func (m *memory) enter() (trial bool, err error) {
 	return true, nil
 }
 
+// recall is the problem that is remembered, for those who would only ask whether there is one; nil when it is time to try again.
+func (m *memory) recall() *Error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.problem != nil && m.clock.Now().Before(m.until) {
+		return m.problem
+	}
+	return nil
+}
+
 // outcome of a request, as far as reaching the cluster goes.
 type outcome int
 

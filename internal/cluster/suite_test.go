@@ -31,6 +31,8 @@ import (
 
 func TestClusters(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "Clusters that Environments name, with two real API servers")
 }
 
@@ -48,9 +50,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	localAdmin, err = local.Client(testcluster.Admin)
 	Expect(err).NotTo(HaveOccurred())
-	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testcluster.SystemNamespace}}
-	Expect(client.IgnoreAlreadyExists(localAdmin.Create(ctx, system))).To(Succeed())
-	Expect(local.Apply(ctx, "config/rbac")).To(Succeed())
+	Expect(local.Install(ctx)).To(Succeed())
 	operator, err = local.ControllerConfig(ctx)
 	Expect(err).NotTo(HaveOccurred())
 
@@ -139,7 +139,7 @@ func (p *project) problem(ctx context.Context, target v1alpha1.Target) *cluster.
 	Expect(err).To(HaveOccurred())
 	Expect(err.Error()).NotTo(ContainSubstring(secret))
 	problem := cluster.Problem(err)
-	Expect(problem).NotTo(BeNil(), "%v", err)
+	Expect(problem).To(HaveOccurred(), "%v is no problem with the cluster", err)
 	return problem
 }
 

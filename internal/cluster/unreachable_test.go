@@ -55,6 +55,19 @@ var _ = Describe("A cluster that cannot be reached", func() {
 		Expect(shop.reach(ctx, target)).To(BeIdenticalTo(found))
 	})
 
+	It("is known to everybody as soon as one request has failed, whatever was so a moment ago", func(ctx context.Context) {
+		api := newAPIServer(version)
+		target := shop.holding(ctx, "remote", api.kubeconfig("x"))
+		found := shop.reach(ctx, target)
+		api.Close()
+		_, err := found.Dynamic.Resource(configMaps).Namespace("default").Get(ctx, "x", metav1.GetOptions{})
+		Expect(cluster.Problem(err)).To(withReason(cluster.Unreachable, "it does not accept connections"))
+		Expect(shop.problem(ctx, target)).To(Equal(cluster.Problem(err)))
+		// One look a while later tries again, rather than to remember for twice as long.
+		shop.clock.SetTime(shop.clock.Now().Add(cluster.RetryAfter))
+		Expect(shop.problem(ctx, target)).NotTo(BeIdenticalTo(cluster.Problem(err)))
+	})
+
 	It("holds one request for a few seconds, and a thousand for no longer, when it accepts connections and says nothing", func(ctx context.Context) {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
