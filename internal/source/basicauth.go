@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -70,14 +71,16 @@ func ParseBasicAuth(secretData map[string][]byte, hosts string) (Credentials, er
 	return Credentials{bound: bound}, nil
 }
 
+// originPattern has no patterns of hosts: "*" would send a login to whoever asks.
+var originPattern = regexp.MustCompile(`^(https?://)?[a-zA-Z0-9.\-]+(:[0-9]{1,5})?/?$`)
+
 func parseOrigin(entry string) (*url.URL, error) {
 	full := entry
 	if !strings.Contains(entry, "://") {
 		full = "https://" + entry
 	}
 	origin, err := url.Parse(full)
-	if err != nil || origin.Hostname() == "" || originText(origin) != strings.ToLower(strings.TrimSuffix(full, "/")) ||
-		(origin.Scheme != "https" && origin.Scheme != "http") {
+	if err != nil || !originPattern.MatchString(entry) {
 		return nil, fmt.Errorf("the Secret's annotation %q has %q, which is no host: write HOST or HOST:PORT, or http://HOST[:PORT] where it may be sent over plain HTTP",
 			v1alpha1.AnnotationSourceHosts, foreign(entry))
 	}

@@ -26,7 +26,7 @@ func TestACommitIsFetchedWithoutItsHistory(t *testing.T) {
 	work.git("rm", "-q", "history.bin")
 	work.write("deploy/deployment.yaml", deployment)
 	work.write("run.sh", "true")
-	if err := os.Chmod(filepath.Join(work.folder, "run.sh"), 0o700); err != nil { //nolint:gosec // an executable file is what is tested
+	if err := os.Chmod(filepath.Join(work.folder, "run.sh"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	commit := work.commit("second")
