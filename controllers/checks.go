@@ -26,6 +26,10 @@ const (
 	checksAtOnce = 64
 	// mostCheckMessage is how long a check's message may be; within the API's bound.
 	mostCheckMessage = 1900
+	// mostSoFar is how long is what a check has found so far: a status holds those of several.
+	mostSoFar = 400
+	// tellAgain is how long a check keeps to itself what it has found since it told how far it is: nobody decides on that.
+	tellAgain = time.Minute
 )
 
 // checks runs the checks of Promotions, and keeps what they find until it is in a status. A process that dies loses nothing but the answers that
@@ -46,6 +50,9 @@ type checkRun struct {
 	uid   types.UID
 	plan  v1alpha1.Digest
 	rerun string
+	// soFar is what it has told until now, and told when.
+	soFar string
+	told  time.Time
 	found *v1alpha1.CheckStatus
 	stop  context.CancelFunc
 }
@@ -77,7 +84,7 @@ func (c *checks) progress(p *v1alpha1.Promotion) map[string]promotion.CheckProgr
 	found := map[string]promotion.CheckProgress{}
 	for name, run := range c.byKey[keyOf(p)] {
 		if run.uid == p.UID {
-			found[name] = promotion.CheckProgress{Running: run.found == nil, Plan: run.plan, Rerun: run.rerun, Found: run.found}
+			found[name] = promotion.CheckProgress{Running: run.found == nil, Plan: run.plan, Rerun: run.rerun, SoFar: run.soFar, Found: run.found}
 		}
 	}
 	return found
@@ -112,18 +119,19 @@ func (c *checks) run(about check.Subject, asked v1alpha1.Check) {
 	go c.carryOut(ctx, run, about, asked)
 }
 
-// carryOut tries a check until it has passed, cannot come out differently, or was tried often enough.
+// carryOut tries a check until its course has ended.
 func (c *checks) carryOut(ctx context.Context, run *checkRun, about check.Subject, asked v1alpha1.Check) {
 	defer run.stop()
-	for attempt := int32(1); ; attempt++ {
-		finding, err := c.attempt(ctx, about, asked, attempt)
+	for course := check.NewCourse(asked); ; {
+		finding, err := c.attempt(ctx, about, asked, course.Made()+1)
 		if err != nil {
 			return // nobody wants to know any more
 		}
-		if finding.Result == v1alpha1.CheckPassed || !finding.Retry || attempt >= asked.Attempts {
-			c.found(run, about, asked, finding, attempt)
+		if course.Count(finding) {
+			c.found(run, about, asked, course)
 			return
 		}
+		c.tell(run, about, asked, course)
 		select {
 		case <-ctx.Done():
 			return
@@ -141,40 +149,60 @@ func (c *checks) attempt(ctx context.Context, about check.Subject, asked v1alpha
 	}
 	defer func() { <-c.slots }()
 	var finding check.Finding
-	if asked.HTTP.URL != "" {
-		finding = c.http.Ask(ctx, asked, about)
+	if asked.Job.Template != "" {
+		finding = c.jobs.Run(ctx, asked, about, attemptName(about.Promotion, asked, attempt))
 	} else {
-		finding = c.jobs.Run(ctx, asked, about, attemptName(about.Promotion, asked.Name, attempt))
+		finding = c.http.Ask(ctx, asked, about)
 	}
 	return finding, ctx.Err()
 }
 
-// attemptName tells one attempt from those before it: what was asked again gets a Job of its own, and a process that takes over finds the one that
-// runs.
-func attemptName(p *v1alpha1.Promotion, name string, attempt int32) string {
+// attemptName tells one attempt from those before it: each gets a Job of its own, what was asked again as well, and a process that takes over finds
+// the one that runs and those that have ended. A check after the rollout is asked for once in the life of a Promotion, whatever its status says of it.
+func attemptName(p *v1alpha1.Promotion, asked v1alpha1.Check, attempt int32) string {
+	if asked.Phase == v1alpha1.CheckAfter {
+		return fmt.Sprintf("%s/after/%d", promotion.Rerun(p), attempt)
+	}
 	var last int64
 	for _, earlier := range p.Status.Checks {
-		if earlier.Name == name {
+		if earlier.Name == asked.Name {
 			last = earlier.Time.Unix()
 		}
 	}
 	return fmt.Sprintf("%s/%d/%d", promotion.Rerun(p), last, attempt)
 }
 
-// found keeps an answer, and wakes the Promotion.
-func (c *checks) found(run *checkRun, about check.Subject, asked v1alpha1.Check, finding check.Finding, attempts int32) {
-	c.mu.Lock()
-	run.found = &v1alpha1.CheckStatus{
-		Name: asked.Name, Result: finding.Result, Message: promotion.Clip(finding.Message, mostCheckMessage),
-		Time: metav1.NewTime(c.clock.Now().Truncate(time.Second)), Attempts: ptr.To(attempts), PlanDigest: run.plan, Rerun: run.rerun,
+// tell how far a check is. The Promotion is woken for a check after the rollout alone: one before it holds a gate closed, however far it is.
+func (c *checks) tell(run *checkRun, about check.Subject, asked v1alpha1.Check, course *check.Course) {
+	now := c.clock.Now()
+	if asked.Phase != v1alpha1.CheckAfter || now.Before(run.told.Add(tellAgain)) {
+		return
 	}
+	c.mu.Lock()
+	run.soFar, run.told = promotion.Clip(course.SoFar(), mostSoFar), now
+	c.mu.Unlock()
+	c.ring(keyOf(about.Promotion))
+}
+
+// found keeps an answer, and wakes the Promotion.
+func (c *checks) found(run *checkRun, about check.Subject, asked v1alpha1.Check, course *check.Course) {
+	finding := course.Finding()
+	answer := &v1alpha1.CheckStatus{
+		Name: asked.Name, Result: finding.Result, Message: promotion.Clip(finding.Message, mostCheckMessage),
+		Time: metav1.NewTime(c.clock.Now().Truncate(time.Second)), Attempts: ptr.To(course.Made()), PlanDigest: run.plan, Rerun: run.rerun,
+	}
+	if asked.Phase == v1alpha1.CheckAfter {
+		answer.Times = ptr.To(course.Passed())
+	}
+	c.mu.Lock()
+	run.found = answer
 	c.mu.Unlock()
 	c.ring(keyOf(about.Promotion))
 }
 
 // runChecks starts what a decision to wait asks for.
-func (r *PromotionReconciler) runChecks(seen *view, next promotion.Wait) {
-	if len(next.Run) == 0 {
+func (r *PromotionReconciler) runChecks(seen *view, next promotion.Decision, names []string) {
+	if len(names) == 0 {
 		return
 	}
 	about := check.Subject{
@@ -182,7 +210,7 @@ func (r *PromotionReconciler) runChecks(seen *view, next promotion.Wait) {
 		PlanDigest: promotion.Status(seen.Observation, next).Plan.Digest,
 	}
 	for _, asked := range seen.Environment.Spec.Checks {
-		if slices.Contains(next.Run, asked.Name) {
+		if slices.Contains(names, asked.Name) {
 			r.checks.run(about, asked)
 		}
 	}

@@ -37,9 +37,9 @@ type EnvironmentReconciler struct {
 	Clock  clock.WithDelayedExecution
 	// Promotions closes what a deleted Promotion left open.
 	Promotions *PromotionReconciler
-	// Health watches what runs in the Environments that others come after.
-	Health *health.Tracker
-	Mapper meta.RESTMapper
+	// Standing watches what rollouts have left behind.
+	Standing *health.Standing
+	Mapper   meta.RESTMapper
 	// Promoters ask for promotions by themselves.
 	Promoters *Promoters
 
@@ -48,6 +48,10 @@ type EnvironmentReconciler struct {
 	// woken is rung when health changes and when a time has come.
 	woken  *alarm
 	timers *timers
+	// recoveries are the Environments that have become healthy again, until that is believed.
+	recoveries *recoveries
+	// drifts are what comparisons have found.
+	drifts *drifts
 }
 
 // surroundings are what an Environment's status depends on.
@@ -62,7 +66,9 @@ type surroundings struct {
 	// started are the Promotions that the status shows as waiting, and that roll out by now.
 	started map[string]bool
 	health  standing
-	asked   automatic
+	// drift is what the last comparison has found; nil if nothing was compared since the last rollout.
+	drift *comparison
+	asked automatic
 	// again is when to look again although nothing may have happened; zero for never.
 	again time.Time
 }
@@ -112,7 +118,7 @@ func (r *EnvironmentReconciler) wake(key types.NamespacedName, seen surroundings
 
 // forget an Environment that is no more.
 func (r *EnvironmentReconciler) forget(key types.NamespacedName) {
-	r.Health.Stop(key)
+	r.letGo(key)
 	r.timers.set(key, 0)
 }
 
@@ -129,7 +135,7 @@ func (r *EnvironmentReconciler) observe(ctx context.Context, environment *v1alph
 	if err := r.lookAtWaiting(ctx, environment, &seen); err != nil {
 		return seen, err
 	}
-	if seen.health, err = r.lookAtHealth(environment, project); err != nil { //nolint:contextcheck // the watches outlive this call; Stop ends them
+	if err := r.lookAtStanding(ctx, environment, &seen); err != nil {
 		return seen, err
 	}
 	if len(seen.problems) > 0 {

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -25,54 +27,111 @@ import (
 const (
 	// mostUnhealthy is how many objects that are not healthy an Environment names, and mostUnhealthyMessage how much it says of each.
 	mostUnhealthy, mostUnhealthyMessage = 8, 512
+	// steadyFor is how long what was unhealthy has to be healthy before that is said: what goes up and down costs no two writes each time.
+	steadyFor = 10 * time.Second
+	// lagFor is how far what is watched here may be behind what ended the rollout.
+	lagFor = 3 * time.Second
 )
 
 // standing is how what runs in an Environment is doing after its rollout.
 //
-// It is watched in Environments that others come after, and nowhere else: there, a Release has to be healthy for a while before it may go on. The
-// others say what came of the last rollout, and cost nothing while nothing happens.
-//
 // What was said last counts until somebody has looked: a new process changes nothing before it has seen every object, and then the time in which
-// nobody looked is time as the status told it. An object that is not ready, for whatever reason, is not healthy.
+// nobody looked is time as the status told it. An object that is not ready, for whatever reason, is not healthy. That it is not is said at once; that
+// it is again, once it has been for steadyFor.
 type standing struct {
 	// watched says that the Environment's health is kept true.
 	watched bool
-	// known says that every object has been looked at.
+	// known says that every object has been looked at, and for long enough.
 	known bool
 	// total of the objects, and the failing ones among them.
 	total   int
 	failing []v1alpha1.FailingObject
 }
 
-// lookAtHealth asks how what the last rollout has applied is doing, and keeps it watched.
-func (r *EnvironmentReconciler) lookAtHealth(environment *v1alpha1.Environment, project map[string]*v1alpha1.Environment) (standing, error) {
+// lookAtStanding asks how what the last rollout has applied is doing, and whether it is as it was approved, and keeps both watched.
+func (r *EnvironmentReconciler) lookAtStanding(ctx context.Context, environment *v1alpha1.Environment, seen *surroundings) error {
 	key := client.ObjectKeyFromObject(environment)
-	found := standing{watched: isUpstream(environment, project)}
-	if !found.watched || !wholePlan(&environment.Status) {
-		r.Health.Stop(key)
-		return found, nil
+	if !wholePlan(&environment.Status) {
+		r.letGo(key)
+		return nil
+	}
+	if elsewhere(environment) {
+		r.Standing.Stop(key)
+		return r.lookAtDrift(ctx, environment, health.StandingReport{}, seen)
 	}
 	expected, gone, err := r.standingObjects(environment)
 	if err != nil {
-		return found, err
+		return err
 	}
+	seen.health.watched = true
+	if err := r.Standing.Track(ctx, key, expected, func() (health.Readers, error) { return r.deployersReaders(environment) }); err != nil {
+		return fmt.Errorf("watch what runs in environment %q: %w", environment.Name, err)
+	}
+	if r.rollsOut(environment) {
+		return nil // and nobody has to be told of every change
+	}
+	report, tracked := r.Standing.Report(key, r.drifts.hasDrifted(key))
+	// Asked again after the report: if it saw anything of a rollout, that has its intent on record by now.
+	if !tracked || report.Unseen || r.rollsOut(environment) {
+		return nil
+	}
+	seen.health.known, seen.health.total = true, report.Total+len(gone)
+	seen.health.failing = slices.Concat(report.Failing, gone)
+	r.settleHealth(ctx, environment, seen)
+	return r.lookAtDrift(ctx, environment, report, seen)
+}
+
+// settleHealth says less than was seen while that may still pass, and more where objects fail.
+func (r *EnvironmentReconciler) settleHealth(ctx context.Context, environment *v1alpha1.Environment, seen *surroundings) {
+	key := client.ObjectKeyFromObject(environment)
+	before := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionHealthy)
+	var until time.Time
+	switch {
+	case len(seen.health.failing) == 0 && before.Status == metav1.ConditionFalse:
+		until = r.recoveries.since(key, seen.now).Add(steadyFor)
+	case len(seen.health.failing) > 0 && before.Status == metav1.ConditionTrue:
+		r.recoveries.forget(key)
+		until = laterOf(environment.Status.Current.SinceTime.Time, before.LastTransitionTime.Time).Add(lagFor)
+	default:
+		r.recoveries.forget(key)
+	}
+	if until.After(seen.now) {
+		seen.health.known, seen.again = false, earlier(seen.again, until)
+		return
+	}
+	if which := failingObjects(seen.health); len(seen.health.failing) > 0 && !strings.HasPrefix(before.Message, which) {
+		seen.health.failing = r.Standing.Explain(ctx, key, seen.health.failing)
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// letGo of what is watched for an Environment.
+func (r *EnvironmentReconciler) letGo(key types.NamespacedName) {
+	r.Standing.Stop(key)
+	r.recoveries.forget(key)
+	r.drifts.forget(key)
+}
+
+// elsewhere says that an Environment's target is in another cluster, where nothing is watched between rollouts.
+func elsewhere(environment *v1alpha1.Environment) bool {
+	return environment.Spec.Target.Cluster != (v1alpha1.TargetCluster{})
+}
+
+// deployersReaders read with the rights of an Environment's deployer.
+func (r *EnvironmentReconciler) deployersReaders(environment *v1alpha1.Environment) (health.Readers, error) {
 	identity := apply.PromotionIdentity{Namespace: environment.Namespace, Name: environment.Status.Current.Promotion}
 	deployer, err := r.Promotions.Deployers.As(environment.Spec.Target, identity)
 	if err != nil {
-		return found, err
+		return health.Readers{}, err
 	}
-	if err := r.Health.Track(key, expected, deployer.Reader()); err != nil {
-		return found, fmt.Errorf("watch what runs in environment %q: %w", environment.Name, err)
-	}
-	if r.rollsOut(environment) {
-		return found, nil // and nobody has to be told of every change
-	}
-	report, tracked := r.Health.Report(key)
-	// Asked again after the report: if it saw anything of a rollout, that has its intent on record by now.
-	found.known = tracked && !report.Unseen && !r.rollsOut(environment)
-	found.total = report.Total + len(gone)
-	found.failing = slices.Concat(report.Failing, gone)
-	return found, nil
+	metadata, err := r.Promotions.Deployers.Metadata(environment.Spec.Target, identity)
+	return health.Readers{Objects: deployer.Reader(), Metadata: metadata}, err
 }
 
 // rollsOut says whether a rollout runs in the Environment, or has ended without the Environment knowing of it.
@@ -81,21 +140,11 @@ func (r *EnvironmentReconciler) rollsOut(environment *v1alpha1.Environment) bool
 	return state.Open != nil || state.Owed(environment).Intent != nil
 }
 
-// isUpstream says whether another Environment of the project comes after this one.
-func isUpstream(environment *v1alpha1.Environment, project map[string]*v1alpha1.Environment) bool {
-	for _, other := range project {
-		if slices.Contains(other.Spec.After, environment.Name) {
-			return true
-		}
-	}
-	return false
-}
-
 // wholePlan says whether what runs is what a rollout has brought that succeeded. After one that did not, nobody knows what runs.
 func wholePlan(status *v1alpha1.EnvironmentStatus) bool {
 	healthy := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
 	return status.Current.Release != "" && healthy != nil &&
-		(healthy.Reason == v1alpha1.ReasonRolledOut || healthy.Reason == v1alpha1.ReasonUnhealthy)
+		slices.Contains([]string{v1alpha1.ReasonRolledOut, v1alpha1.ReasonRolledBackTo, v1alpha1.ReasonUnhealthy}, healthy.Reason)
 }
 
 // standingObjects are those of the inventory that have to stay healthy, and those whose kind the cluster does not know any more. Jobs have done their
@@ -104,7 +153,7 @@ func (r *EnvironmentReconciler) standingObjects(environment *v1alpha1.Environmen
 	kinds := map[schema.GroupKind]*meta.RESTMapping{}
 	for _, ref := range environment.Status.Inventory {
 		kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
-		if kind == (schema.GroupKind{Group: "batch", Kind: "Job"}) {
+		if doesItsWorkOnce(kind) {
 			continue
 		}
 		mapping, found := kinds[kind]
@@ -125,7 +174,8 @@ func (r *EnvironmentReconciler) standingObjects(environment *v1alpha1.Environmen
 
 // afterLook is an Environment's status after a look at what runs there: the condition Healthy, and the clock of the Release that soaks. It is pure.
 func afterLook(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, found standing, now time.Time) {
-	if !wholePlan(status) || (found.watched && !found.known) {
+	before := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
+	if !wholePlan(status) || (found.watched && !found.known) || (before.Reason == v1alpha1.ReasonRolledBackTo && len(found.failing) == 0) {
 		return
 	}
 	healthy := metav1.Condition{
@@ -133,7 +183,6 @@ func afterLook(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environ
 		ObservedGeneration: environment.Generation, LastTransitionTime: metav1.NewTime(now),
 	}
 	if len(found.failing) > 0 {
-		before := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
 		healthy.Status, healthy.Reason, healthy.Message = metav1.ConditionFalse, v1alpha1.ReasonUnhealthy, unhealthy(found, before.Message)
 	}
 	meta.SetStatusCondition(&status.Conditions, healthy)
@@ -149,19 +198,26 @@ func afterLook(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environ
 // unhealthy says what is not healthy, and why. As long as it is the same objects, the message stays as it was before: what a failing pod says changes
 // with each of its attempts.
 func unhealthy(found standing, before string) string {
-	var objects, reasons []string
+	which := failingObjects(found)
+	if strings.HasPrefix(before, which) {
+		return before
+	}
+	var reasons []string
+	for _, failing := range found.failing[:min(len(found.failing), mostUnhealthy)] {
+		reasons = append(reasons, plan.Describe(failing.ObjectReference)+": "+promotion.Clip(failing.Message, mostUnhealthyMessage))
+	}
+	return which + strings.Join(reasons, "; ")
+}
+
+// failingObjects names them.
+func failingObjects(found standing) string {
+	var objects []string
 	for i, failing := range found.failing {
 		if i == mostUnhealthy {
 			objects = append(objects, fmt.Sprintf("%d more", len(found.failing)-mostUnhealthy))
 			break
 		}
-		name := plan.Describe(failing.ObjectReference)
-		objects = append(objects, name)
-		reasons = append(reasons, name+": "+promotion.Clip(failing.Message, mostUnhealthyMessage))
+		objects = append(objects, plan.Describe(failing.ObjectReference))
 	}
-	which := fmt.Sprintf("%d of %d objects not healthy (%s): ", len(found.failing), found.total, strings.Join(objects, ", "))
-	if strings.HasPrefix(before, which) {
-		return before
-	}
-	return which + strings.Join(reasons, "; ")
+	return fmt.Sprintf("%d of %d objects not healthy (%s): ", len(found.failing), found.total, strings.Join(objects, ", "))
 }

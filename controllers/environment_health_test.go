@@ -87,7 +87,7 @@ func TestAfterARolloutThatFailedNothingThatIsSeenIsCalledHealthy(t *testing.T) {
 	g.Expect(environment).To(Equal(before))
 }
 
-func TestAnEnvironmentThatNobodyComesAfterSaysWhatCameOfItsLastRollout(t *testing.T) {
+func TestAnEnvironmentThatIsNotWatchedSaysWhatCameOfItsLastRollout(t *testing.T) {
 	g := NewWithT(t)
 	environment := soaking()
 	afterLook(&environment.Status, environment, standing{}, noon.Add(time.Hour))
@@ -118,13 +118,4 @@ func TestTheMessageOfAnUnhealthyEnvironmentStaysWhileTheSameObjectsFail(t *testi
 	g.Expect(len(unhealthy(failing(many...), ""))).To(BeNumerically("<", 8192))
 	g.Expect(unhealthy(failing(many...), "")).To(HavePrefix("1000 of 5"))
 	g.Expect(unhealthy(failing(many...), "")).To(ContainSubstring("992 more"))
-}
-
-func TestHealthIsWatchedWhereAnotherEnvironmentComesAfter(t *testing.T) {
-	g := NewWithT(t)
-	staging := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "staging"}}
-	production := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production"}, Spec: v1alpha1.EnvironmentSpec{After: []string{"staging"}}}
-	project := map[string]*v1alpha1.Environment{"staging": staging, "production": production}
-	g.Expect(isUpstream(staging, project)).To(BeTrue())
-	g.Expect(isUpstream(production, project)).To(BeFalse())
 }

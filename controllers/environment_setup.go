@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -26,20 +29,34 @@ import (
 )
 
 func newEnvironments(mgr ctrl.Manager, ledger *Ledger, passing clock.WithDelayedExecution, promotions *PromotionReconciler) (*EnvironmentReconciler, error) {
-	operator, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("set up the health tracker of environments: %w", err)
-	}
 	woken := &alarm{}
-	tracker := health.NewTracker(operator, mgr.GetRESTMapper(), woken.ring)
-	if err := mgr.Add(tracker); err != nil {
-		return nil, fmt.Errorf("set up the health tracker of environments: %w", err)
+	standing, err := newStanding(mgr, woken.ring)
+	if err != nil {
+		return nil, fmt.Errorf("set up the watches of what runs in environments: %w", err)
 	}
-	return &EnvironmentReconciler{
+	r := &EnvironmentReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: ledger, Clock: passing, Promotions: promotions,
-		Health: tracker, Mapper: mgr.GetRESTMapper(), Promoters: NewPromoters(mgr.GetConfig(), mgr.GetScheme(), mgr.GetRESTMapper()),
-		backlog: newBacklog(), woken: woken, timers: newTimers(passing, woken.ring),
-	}, nil
+		Standing: standing, Mapper: mgr.GetRESTMapper(), Promoters: NewPromoters(mgr.GetConfig(), mgr.GetScheme(), mgr.GetRESTMapper()),
+		backlog: newBacklog(), woken: woken, timers: newTimers(passing, woken.ring), recoveries: newRecoveries(), drifts: newDrifts(passing),
+	}
+	if err := mgr.Add(&comparer{r}); err != nil {
+		return nil, fmt.Errorf("set up the comparisons of environments: %w", err)
+	}
+	return r, nil
+}
+
+// newStanding watches with the operator's rights, where they suffice.
+func newStanding(mgr ctrl.Manager, ring func(types.NamespacedName)) (*health.Standing, error) {
+	objects, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
+	alone, err := metadata.NewForConfigAndClient(metadata.ConfigFor(mgr.GetConfig()), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
+	standing := health.NewStanding(health.Readers{Objects: objects, Metadata: alone}, mgr.GetRESTMapper(), ring)
+	return standing, mgr.Add(standing)
 }
 
 // setup says what wakes an Environment: itself, the other Environments of its project, its Promotions, Releases where it asks for them by itself,
@@ -50,6 +67,7 @@ func (r *EnvironmentReconciler) setup(mgr ctrl.Manager, options Options) error {
 		Watches(&v1alpha1.Environment{}, r.automaticAfter(), changes(upstreamMatters)).
 		Watches(&v1alpha1.Promotion{}, r.ofPromotions()).
 		Watches(&v1alpha1.Release{}, r.automaticOf(), changes(eligibilityMatters)).
+		WatchesMetadata(&corev1.Namespace{}, r.held(), changes(holdMatters)).
 		WatchesRawSource(source.Func(r.woken.start)).
 		WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
 }
@@ -62,7 +80,18 @@ func changes(matter func(event.UpdateEvent) bool) builder.WatchesOption {
 	})
 }
 
-// neighbours wakes the other Environments of a project that may have other problems, or have to be watched, when the rules of one have changed.
+// held wakes the Environments of a project that have drifted and would be corrected, when a hold of the project begins or ends.
+func (r *EnvironmentReconciler) held() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, namespace client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, key := range r.drifts.drifted(namespace.GetName()) {
+			requests = append(requests, reconcile.Request{NamespacedName: key})
+		}
+		return requests
+	})
+}
+
+// neighbours wakes the other Environments of a project that may have other problems when the rules of one have changed.
 func (r *EnvironmentReconciler) neighbours() handler.EventHandler {
 	return r.environments(func(object client.Object, environment *v1alpha1.Environment) bool {
 		changed, is := object.(*v1alpha1.Environment)

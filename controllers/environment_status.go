@@ -38,6 +38,7 @@ func environmentStatus(environment *v1alpha1.Environment, seen surroundings) v1a
 		set(metav1.Condition{Type: kind, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotDeployed, Message: "nothing was rolled out here yet"})
 	}
 	afterLook(&status, environment, seen.health, seen.now)
+	afterComparison(&status, environment, seen.drift, seen.now)
 	return status
 }
 

@@ -26,6 +26,8 @@ type Options struct {
 	Concurrency int
 	// CheckNetworks are the private networks that checks may reach, as CIDR prefixes separated by commas.
 	CheckNetworks string
+	// PlainHTTPRegistries are the registries of images that are spoken to without TLS, as HOST:PORT separated by commas.
+	PlainHTTPRegistries string
 	// LogFormat is json or text.
 	LogFormat string
 	// LogLevel is debug, info, warn or error.
@@ -43,6 +45,8 @@ func (o *Options) BindFlags(flags *flag.FlagSet) {
 	flags.StringVar(&o.CacheDir, "cache-dir", "", "folder for fetched artifacts; it may be emptied at any time (default: a folder in the system's temporary folder)")
 	flags.IntVar(&o.Concurrency, "concurrency", 16, "how many promotions are worked on at a time")
 	flags.StringVar(&o.CheckNetworks, "check-networks", "", "private networks that HTTP checks may reach, as CIDR prefixes separated by commas, such as 10.20.0.0/16 (default: none)")
+	flags.StringVar(&o.PlainHTTPRegistries, "plain-http-registries", "",
+		"registries of images that are spoken to without TLS where signatures are verified, as HOST:PORT separated by commas (default: none)")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
@@ -58,6 +62,10 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--leader-election-namespace must be set with --leader-elect")
 	}
 	return o.parseNetworks()
+}
+
+func (o *Options) plainHTTPRegistries() []string {
+	return strings.FieldsFunc(o.PlainHTTPRegistries, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (o *Options) parseNetworks() error {

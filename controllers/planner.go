@@ -11,8 +11,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/apply"
@@ -20,6 +21,7 @@ import (
 	"github.com/assent-dev/assent/internal/plan"
 	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/internal/render"
+	"github.com/assent-dev/assent/internal/signature"
 	"github.com/assent-dev/assent/internal/source"
 )
 
@@ -28,9 +30,14 @@ const mostChanges = 256
 
 // Planner makes plans. It reads and renders; the only requests that look like writes are the deployer's dry runs.
 type Planner struct {
-	Contents  *Contents
-	Deployers *apply.Factory
-	Clock     clock.PassiveClock
+	Contents *Contents
+	// Values reads what Environments take values from.
+	Values client.Reader
+	// Signatures verifies what Environments want signed.
+	Signatures *signature.Verifier
+	Clock      clock.PassiveClock
+
+	places *places
 }
 
 // Rendering is what a plan was made of.
@@ -44,54 +51,99 @@ type Rendering struct {
 // Make a plan of what the observed promotion would apply. An error is a fault that trying again can mend; what a person has to
 // mend is said in the result.
 func (p *Planner) Make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, Rendering, error) {
-	objects, err := p.render(ctx, seen.Release, seen.Environment.Spec, seen.Environment, inputs.ReleaseDigest)
+	planned, rendering, err := p.make(ctx, seen, inputs)
+	if err == nil {
+		return planned, rendering, nil
+	}
+	refused, err := refusal(err, seen.Environment.Spec.Target)
+	if refused != nil && refused.Refused == "" && planned != nil {
+		refused.Plan = planned.Plan
+	}
+	return refused, Rendering{}, err
+}
+
+// make a plan. With an error it returns the plan nevertheless, if it is known what it would be.
+func (p *Planner) make(ctx context.Context, seen promotion.Observation, inputs v1alpha1.PlanInputs) (*promotion.Planned, Rendering, error) {
+	where, err := p.places.of(ctx, seen.Promotion.Namespace, seen.Environment.Spec.Target)
 	if err != nil {
-		planned, err := refusal(err, seen.Environment.Spec.Target)
-		return planned, Rendering{}, err
+		return nil, Rendering{}, err
+	}
+	if err := where.lockable(ctx, seen.Environment.Namespace, seen.Environment.Spec); err != nil {
+		return nil, Rendering{}, err
+	}
+	objects, err := p.render(ctx, where, settingOf(seen.Release, seen.Environment.Spec, seen.Environment, seen.Promotion.UID), inputs.ReleaseDigest)
+	if err != nil {
+		return nil, Rendering{}, err
+	}
+	if err := p.verify(ctx, seen, objects); err != nil {
+		return nil, Rendering{}, err
 	}
 	rendered, err := plan.RenderedDigest(objects)
 	if err != nil {
 		return nil, Rendering{}, err
 	}
-	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered, v1alpha1.Fallback{})
+	fallback, err := p.fallback(ctx, seen, where, rendered)
+	if err != nil {
+		return nil, Rendering{}, err
+	}
+	digest, err := plan.Digest(seen.Promotion.UID, inputs, rendered, fallback)
 	if err != nil {
 		return nil, Rendering{}, err
 	}
 	planned := &promotion.Planned{Plan: v1alpha1.Plan{
-		Digest: digest, RenderedDigest: rendered, Inputs: inputs,
-		Objects: ptr.To(int32(len(objects))), PlannedTime: metav1.NewTime(p.Clock.Now()), //nolint:gosec // at most 1,000
+		Digest: digest, RenderedDigest: rendered, Fallback: fallback, Inputs: inputs,
+		Objects: count(len(objects)), PlannedTime: metav1.NewTime(p.Clock.Now()),
 	}}
-	pairs, err := p.compare(ctx, seen, objects, planned)
-	if err != nil {
-		refused, err := refusal(err, seen.Environment.Spec.Target)
-		if refused != nil && refused.Refused == "" {
-			refused.Plan = planned.Plan
-		}
-		return refused, Rendering{}, err
-	}
-	return planned, Rendering{objects: objects, pairs: pairs}, nil
+	pairs, err := p.compare(ctx, seen, where, objects, planned)
+	return planned, Rendering{objects: objects, pairs: pairs}, err
 }
 
-// Render the objects that an intent speaks of, for a process that takes over a rollout.
+// Render the objects that an intent speaks of, for a process that takes over a rollout, and for whoever compares with what was approved.
 func (p *Planner) Render(ctx context.Context, release *v1alpha1.Release, environment *v1alpha1.Environment, intent v1alpha1.AuditRecordSpec) ([]*unstructured.Unstructured, error) {
-	spec := v1alpha1.EnvironmentSpec{}
+	spec, current := v1alpha1.EnvironmentSpec{}, v1alpha1.EnvironmentStatus{}
 	if environment != nil {
-		spec = environment.Spec
+		spec, current = environment.Spec, environment.Status
 	}
 	spec.Target = intent.Target
-	named := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: release.Namespace, Name: intent.Environment}}
-	return p.render(ctx, release, spec, named, intent.Release.Digest)
+	named := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: release.Namespace, Name: intent.Environment}, Status: current}
+	where, err := p.places.of(ctx, release.Namespace, intent.Target)
+	if err != nil {
+		return nil, err
+	}
+	return p.render(ctx, where, settingOf(release, spec, named, types.UID(intent.Promotion.UID)), intent.Release.Digest)
+}
+
+// setting is a Release, and the Environment that it is rendered for.
+type setting struct {
+	release     *v1alpha1.Release
+	environment types.NamespacedName
+	spec        v1alpha1.EnvironmentSpec
+	upgrade     bool
+	promotion   types.UID
+}
+
+func settingOf(release *v1alpha1.Release, spec v1alpha1.EnvironmentSpec, environment *v1alpha1.Environment, promotion types.UID) setting {
+	return setting{
+		release: release, environment: types.NamespacedName{Namespace: environment.Namespace, Name: environment.Name}, spec: spec,
+		upgrade: environment.Status.Current.Release != "", promotion: promotion,
+	}
 }
 
 // render the objects of a Release as they stand in an Environment.
-func (p *Planner) render(ctx context.Context, release *v1alpha1.Release, spec v1alpha1.EnvironmentSpec, environment metav1.Object, digest v1alpha1.Digest) ([]*unstructured.Unstructured, error) {
-	objects, err := p.Contents.Objects(ctx, release, digest)
+func (p *Planner) render(ctx context.Context, where *place, what setting, digest v1alpha1.Digest) ([]*unstructured.Unstructured, error) {
+	taken, err := valuesOf(ctx, p.Values, what.environment.Namespace, what.spec.Overlay)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := p.Contents.Objects(ctx, what.release, digest, Setting{
+		Namespace: what.spec.Target.Namespace, Upgrade: what.upgrade, Overlay: what.spec.Overlay, Values: taken.layers, Capabilities: where.Capabilities,
+	})
 	if err != nil {
 		return nil, err
 	}
 	err = plan.Place(objects, plan.PlaceOptions{
-		Target: spec.Target, ClusterScopedKinds: spec.Rollout.ClusterScopedKinds,
-		Project: environment.GetNamespace(), Environment: environment.GetName(), Scope: p.Deployers.Scope,
+		Target: what.spec.Target, ClusterScopedKinds: what.spec.Rollout.ClusterScopedKinds, Lock: what.spec.Lock == v1alpha1.LockEnabled,
+		Project: what.environment.Namespace, Environment: what.environment.Name, PromotionUID: what.promotion, Scope: where.deployers.Scope,
 	})
 	if err != nil {
 		return nil, err
@@ -101,12 +153,14 @@ func (p *Planner) render(ctx context.Context, release *v1alpha1.Release, spec v1
 }
 
 // compare asks the API server, as the deployer, what the objects would change.
-func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objects []*unstructured.Unstructured, planned *promotion.Planned) ([]plan.Pair, error) {
+func (p *Planner) compare(
+	ctx context.Context, seen promotion.Observation, where *place, objects []*unstructured.Unstructured, planned *promotion.Planned,
+) ([]plan.Pair, error) {
 	target := seen.Environment.Spec.Target
-	if err := p.Deployers.CheckDeployer(ctx, target); err != nil {
+	if err := where.deployers.CheckDeployer(ctx, target); err != nil {
 		return nil, err
 	}
-	deployer, err := p.Deployers.As(target, identityOf(seen.Promotion))
+	deployer, err := where.deployers.As(target, identityOf(seen.Promotion))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +168,7 @@ func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objec
 	if err != nil {
 		return nil, err
 	}
-	pruned, err := deployer.Live(ctx, prunesOf(seen.Environment, references(objects)), ownerOf(seen.Promotion))
+	pruned, err := deployer.Live(ctx, prunesOf(seen.Environment, seen.Environment.Status.Inventory, references(objects)), ownerOf(seen.Promotion))
 	if err != nil {
 		return nil, err
 	}
@@ -132,9 +186,21 @@ func (p *Planner) compare(ctx context.Context, seen promotion.Observation, objec
 // promotion waits for that; what is wrong with the Release cannot be changed any more.
 func refusal(err error, target v1alpha1.Target) (*promotion.Planned, error) {
 	var unfetched *source.Error
+	var unlocked *lockError
+	var unread *valuesError
+	var unsigned *signature.Error
+	if closed := unreachable(err); closed != nil {
+		return &promotion.Planned{Unable: closed.Message, Remedy: closed.Clears}, nil
+	}
 	switch {
 	case unrunnable(err):
 		return &promotion.Planned{Refused: err.Error()}, nil
+	case errors.As(err, &unlocked):
+		return &promotion.Planned{Unable: unlocked.message, Remedy: unlocked.remedy}, nil
+	case errors.As(err, &unread):
+		return &promotion.Planned{Unable: unread.message, Remedy: unread.remedy}, nil
+	case errors.As(err, &unsigned):
+		return &promotion.Planned{Gate: v1alpha1.GateRelease, Unable: err.Error(), Remedy: unsignedRemedy}, nil
 	case apply.KindOf(err) == apply.DeployerError:
 		return &promotion.Planned{Unable: err.Error(), Remedy: fmt.Sprintf(
 			"whoever administers namespace %q, as the message says; it is looked at again every minute", target.Namespace)}, nil
@@ -163,8 +229,8 @@ func references(objects []*unstructured.Unstructured) []v1alpha1.ObjectReference
 	return refs
 }
 
-// prunesOf are the objects that the Environment has and that would not be there any more.
-func prunesOf(environment *v1alpha1.Environment, keep []v1alpha1.ObjectReference) []v1alpha1.ObjectReference {
+// prunesOf are the objects that are there, and that are not kept; none where the Environment prunes nothing.
+func prunesOf(environment *v1alpha1.Environment, there, keep []v1alpha1.ObjectReference) []v1alpha1.ObjectReference {
 	if environment == nil || environment.Spec.Rollout.Prune == v1alpha1.PruneDisabled {
 		return nil
 	}
@@ -172,7 +238,7 @@ func prunesOf(environment *v1alpha1.Environment, keep []v1alpha1.ObjectReference
 	for _, ref := range keep {
 		kept[ref] = true
 	}
-	return slices.DeleteFunc(slices.Clone(environment.Status.Inventory), func(ref v1alpha1.ObjectReference) bool { return kept[ref] })
+	return slices.DeleteFunc(slices.Clone(there), func(ref v1alpha1.ObjectReference) bool { return kept[ref] })
 }
 
 func identityOf(p *v1alpha1.Promotion) apply.PromotionIdentity {

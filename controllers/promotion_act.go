@@ -28,12 +28,17 @@ func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotio
 	case promotion.Rest, promotion.MakePlan, promotion.Prove:
 		return outcome{}, nil
 	case promotion.Wait:
-		r.runChecks(seen, next) //nolint:contextcheck // a check outlives this call; forget and Start end it
+		r.runChecks(seen, next, next.Run) //nolint:contextcheck // a check outlives this call; forget and Start end it
 		return outcome{after: next.Again}, nil
 	case promotion.Acknowledge:
 		return outcome{}, r.acknowledge(ctx, seen)
 	case promotion.Watch:
 		return outcome{after: next.Deadline}, nil
+	case promotion.Verify:
+		r.runChecks(seen, next, next.Run) //nolint:contextcheck // a check outlives this call; forget and Start end it
+		return outcome{after: next.Deadline}, nil
+	case promotion.RollBack:
+		return outcome{again: true}, nil // it begins when the status says so
 	case promotion.Start:
 		return r.start(ctx, seen, next)
 	case promotion.Apply:
@@ -70,22 +75,20 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	entry.Decisions, entry.DecidedBy = decisionsOf(p, next.Approvals)
 	entry.Target = seen.Environment.Spec.Target
 	entry.Objects = references(seen.objects)
+	entry.Fallback = seen.Planned.Plan.Fallback
 	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
 	if err != nil && !errors.Is(err, errBusy) {
 		return outcome{}, err
 	}
-	known := &rollout{uid: p.UID, intent: intent, Rendering: seen.Rendering}
-	if intent != nil && intent.Spec.RenderedDigest != entry.RenderedDigest {
-		known.Rendering = Rendering{} // an earlier process has put another rendering on record; that one counts
-	}
-	if intent != nil {
-		known.prunes = prunesOf(seen.Environment, intent.Spec.Objects)
+	known := &rollout{uid: p.UID, intent: intent}
+	if intent != nil && intent.Spec.RenderedDigest == entry.RenderedDigest { // if not, an earlier process has put another rendering on record; that one counts
+		known.take(seen.Rendering, seen.Environment)
 	}
 	r.rollouts.put(keyOf(p), known)
 	return outcome{again: true}, nil
 }
 
-// apply the plan's objects as the deployer.
+// apply the next wave of the objects as the deployer.
 func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, error) {
 	known := seen.rollout
 	if known.objects == nil {
@@ -96,20 +99,44 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	if err := asApproved(known); err != nil {
 		return r.failed(seen, err)
 	}
-	deployer, err := r.Deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
+	deployer, err := r.deployer(ctx, seen)
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	applied, err := deployer.Apply(ctx, known.objects, known.pairs...)
+	waves := plan.Steps(known.objects)
+	known.waves = len(waves)
+	applied, err := deployer.Apply(ctx, waves[known.wave], known.pairs...)
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	err = r.Health.Track(keyOf(seen.Promotion), expected(applied), deployer.Reader()) //nolint:contextcheck // the watches outlive this call; Stop ends them
+	watched := slices.Concat(known.watched, expected(applied))
+	err = known.where.health.Track(keyOf(seen.Promotion), watched, deployer.Reader()) //nolint:contextcheck // the watches outlive this call; Stop ends them
 	if err != nil {
 		return r.failed(seen, err)
 	}
-	known.applied, known.trouble, known.Rendering = true, "", Rendering{}
+	known.watched, known.trouble = watched, ""
+	if known.wave++; known.applied() {
+		known.Rendering = Rendering{} // a thousand rollouts that wait for health must not hold their objects
+	}
 	return outcome{again: true}, nil
+}
+
+// deployer of a rollout, in the cluster that its intent names.
+func (r *PromotionReconciler) deployer(ctx context.Context, seen *view) (*apply.Deployer, error) {
+	known := seen.rollout
+	where, err := r.places.of(ctx, seen.Promotion.Namespace, known.intent.Spec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if approved := seen.Promotion.Status.Plan.Inputs.ClusterDigest; where.Digest != approved {
+		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf(
+			"the kubeconfig leads to another cluster than the one that was approved (digest %s, and not %s): nothing is applied there", where.Digest, approved)}}
+	}
+	if known.where != nil && known.where != where {
+		known.where.health.Stop(keyOf(seen.Promotion)) // its credentials have changed
+	}
+	known.where = where
+	return where.deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
 }
 
 // asApproved makes sure, at the last moment, that what is applied is what the intent on record speaks of.
@@ -118,31 +145,57 @@ func asApproved(known *rollout) error {
 	if err != nil {
 		return err
 	}
-	if rendered != known.intent.Spec.RenderedDigest {
+	approved := known.intent.Spec.RenderedDigest
+	if known.back {
+		approved = known.intent.Spec.Fallback.RenderedDigest
+	}
+	if rendered != approved {
 		return &plan.InvalidError{Problems: []string{fmt.Sprintf(
-			"the objects at hand have digest %s, and what was approved has %s: nothing else is applied", rendered, known.intent.Spec.RenderedDigest)}}
+			"the objects at hand have digest %s, and what was approved has %s: nothing else is applied; what they are rendered from, such as the environment's overlay or the values, "+
+				"has changed since the start", rendered, approved)}}
 	}
 	return nil
 }
 
-// takeOver renders the objects of a rollout that another process has started.
+// takeOver renders the objects of a rollout that another process has started, or of its way back.
 func (r *PromotionReconciler) takeOver(ctx context.Context, seen *view) error {
-	if seen.Release == nil {
+	known, p := seen.rollout, seen.Promotion
+	release, intent := seen.Release, known.intent.Spec
+	if known.back {
+		var err error
+		if release, err = r.Planner.fallbackRelease(ctx, p.Namespace, intent.Fallback.Release); err != nil {
+			return err
+		}
+		intent.Release.Digest = intent.Fallback.ReleaseDigest
+	}
+	if release == nil {
 		return &plan.InvalidError{Problems: []string{"the release was deleted during its rollout, so that it cannot be rendered again"}}
 	}
-	objects, err := r.Planner.Render(ctx, seen.Release, seen.Environment, seen.rollout.intent.Spec)
+	objects, err := r.Planner.Render(ctx, release, seen.Environment, intent)
 	if err != nil {
 		return err
 	}
-	seen.rollout.Rendering = Rendering{objects: objects}
-	seen.rollout.prunes = prunesOf(seen.Environment, seen.rollout.intent.Spec.Objects)
+	known.take(Rendering{objects: objects}, seen.Environment)
 	return nil
+}
+
+// take the objects of a rollout, and see what is to be pruned once they are healthy. On the way back, that is also what the failed rollout has brought.
+func (r *rollout) take(rendering Rendering, environment *v1alpha1.Environment) {
+	r.Rendering, r.refs = rendering, references(rendering.objects)
+	there := []v1alpha1.ObjectReference{}
+	if environment != nil {
+		there = environment.Status.Inventory
+	}
+	if r.back {
+		there = union(there, r.intent.Spec.Objects)
+	}
+	r.prunes = prunesOf(environment, there, r.refs)
 }
 
 // prune what the last rollout had and this one has not.
 func (r *PromotionReconciler) prune(ctx context.Context, seen *view) (outcome, error) {
 	known := seen.rollout
-	deployer, err := r.Deployers.As(known.intent.Spec.Target, identityOf(seen.Promotion))
+	deployer, err := r.deployer(ctx, seen)
 	if err != nil {
 		return r.failed(seen, err)
 	}
@@ -184,6 +237,10 @@ func (r *PromotionReconciler) finish(ctx context.Context, seen *view, next promo
 	if intent := seen.rollout.intent; intent != nil {
 		entry.Release, entry.PlanDigest, entry.RenderedDigest, entry.Target =
 			intent.Spec.Release, intent.Spec.PlanDigest, intent.Spec.RenderedDigest, intent.Spec.Target
+		entry.Checks = verifications(seen.Environment, promotion.Status(seen.Observation, next).Checks)
+	}
+	if next.Type == v1alpha1.AuditRolledBack {
+		entry.Fallback, entry.Objects = seen.rollout.intent.Spec.Fallback, seen.rollout.refs
 	}
 	record, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
 	if err != nil {
@@ -195,6 +252,20 @@ func (r *PromotionReconciler) finish(ctx context.Context, seen *view, next promo
 		return nil // nothing was applied
 	}
 	return r.settle(ctx, seen.rollout.intent, record)
+}
+
+// verifications are what the checks after a rollout have found, as an audit record keeps it.
+func verifications(environment *v1alpha1.Environment, found []v1alpha1.CheckStatus) []v1alpha1.AuditedCheck {
+	var audited []v1alpha1.AuditedCheck
+	for _, answer := range found {
+		after := environment != nil && slices.ContainsFunc(environment.Spec.Checks, func(c v1alpha1.Check) bool {
+			return c.Name == answer.Name && c.Phase == v1alpha1.CheckAfter
+		})
+		if after {
+			audited = append(audited, v1alpha1.AuditedCheck{Name: answer.Name, Result: answer.Result, Message: answer.Message, Time: answer.Time})
+		}
+	}
+	return audited
 }
 
 // end puts on record that a promotion ended before its start, if that is worth a record. That it is not on record yet was

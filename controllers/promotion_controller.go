@@ -17,7 +17,6 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/apply"
-	"github.com/assent-dev/assent/internal/health"
 	"github.com/assent-dev/assent/internal/promotion"
 )
 
@@ -26,13 +25,17 @@ type PromotionReconciler struct {
 	// Client reads from caches and writes.
 	Client client.Client
 	// Live reads from the API server.
-	Live      client.Reader
-	Planner   *Planner
+	Live    client.Reader
+	Planner *Planner
+	// Deployers of this cluster.
 	Deployers *apply.Factory
-	Health    *health.Tracker
 	Ledger    *Ledger
-	Clock     clock.WithDelayedExecution
-	Events    events.EventRecorder
+	Clock   clock.WithDelayedExecution
+	Events  events.EventRecorder
+
+	// places are the clusters that promotions go to, and values what their Environments take values from.
+	places *places
+	values     *valueWatches
 
 	rollouts *rollouts
 	writes   *writes
@@ -111,7 +114,7 @@ func moved(err error) error {
 
 // forget a promotion that is no more.
 func (r *PromotionReconciler) forget(key types.NamespacedName) {
-	r.Health.Stop(key)
+	r.places.stop(key)
 	r.rollouts.drop(key)
 	r.checks.forget(key)
 	r.timers.set(key, 0)

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,7 +60,7 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		case promotion.Prove:
 			err = r.prove(ctx, seen)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,
-			promotion.Prune, promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
+			promotion.Prune, promotion.Verify, promotion.RollBack, promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
 			return seen, next, nil
 		}
 		if err != nil {
@@ -84,6 +85,9 @@ func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, s
 		}
 	}
 	if err := r.lookAtProject(ctx, seen, reader); err != nil {
+		return err
+	}
+	if err := r.lookAtInputs(ctx, seen, reader); err != nil {
 		return err
 	}
 	if seen.Guard, err = readGuard(ctx, reader); err != nil {
@@ -118,6 +122,44 @@ func (r *PromotionReconciler) lookAtProject(ctx context.Context, seen *view, rea
 		seen.Project, err = environmentsAround(ctx, r.Client, reader, seen.Environment)
 	}
 	return err
+}
+
+// lookAtInputs finds what a plan would be made from, beside the objects that a promotion names: the other Releases of a bundle, the values of the Environment,
+// and the target cluster.
+func (r *PromotionReconciler) lookAtInputs(ctx context.Context, seen *view, reader client.Reader) error {
+	var err error
+	if seen.Release != nil && isBundle(seen.Release) {
+		if seen.Bundled, err = findMembers(ctx, reader, seen.Release); err != nil {
+			return err
+		}
+	}
+	if seen.Environment == nil || promotion.Started(seen.Promotion) {
+		return nil
+	}
+	spec, project := seen.Environment.Spec, seen.Promotion.Namespace
+	held, find := client.Reader(r.values), r.places.lately
+	if reader == r.Live {
+		held, find = reader, r.places.of
+	}
+	r.values.hold(environmentOf(seen.Promotion), spec.Overlay) //nolint:contextcheck // the watches outlive this call; the next hold, and Start, end them
+	taken, err := valuesOf(ctx, held, project, spec.Overlay)
+	var unread *valuesError
+	if errors.As(err, &unread) {
+		seen.Unreadable = &v1alpha1.Blocker{Gate: v1alpha1.GateTarget, Message: unread.message, Clears: unread.remedy}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	where, err := find(ctx, project, spec.Target)
+	if seen.Unreadable = unreachable(err); seen.Unreadable != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	seen.ValuesDigest, seen.ClusterDigest = taken.digest, where.Digest
+	return nil
 }
 
 // projectOf is the namespace of that name, its metadata alone; nil if there is none.
@@ -205,10 +247,14 @@ func (r *PromotionReconciler) lookAtRollout(ctx context.Context, seen *view) err
 		}
 		r.rollouts.put(key, known)
 	}
+	if promotion.GoesBack(p) && !known.back {
+		known = known.wayBack()
+		r.rollouts.put(key, known)
+	}
 	seen.rollout = known
 	seen.Rollout = &promotion.Rollout{
-		Intent: known.intent, Outcome: known.outcome,
-		Applied: known.applied, Failure: known.failure, Trouble: known.trouble, Prunes: len(known.prunes) > 0,
+		Intent: known.intent, Outcome: known.outcome, Wave: known.wave, Waves: known.waves,
+		Applied: known.applied(), Failure: known.failure, Trouble: known.trouble, Prunes: len(known.prunes) > 0,
 	}
 	if known.intent != nil {
 		r.lookAtHealth(key, known, seen.Rollout)
@@ -241,15 +287,23 @@ func (r *PromotionReconciler) recall(ctx context.Context, p *v1alpha1.Promotion)
 
 // lookAtHealth asks the tracker how the applied objects are.
 func (r *PromotionReconciler) lookAtHealth(key types.NamespacedName, known *rollout, found *promotion.Rollout) {
-	total := int32(len(known.intent.Spec.Objects)) //nolint:gosec // at most 1,000
-	progress := v1alpha1.RolloutProgress{Applied: ptr.To[int32](0), Healthy: ptr.To[int32](0), Total: ptr.To(total)}
-	if known.applied {
-		report, _ := r.Health.Report(key)
-		progress.Applied = ptr.To(total)
-		progress.Healthy = ptr.To(int32(report.Healthy)) //nolint:gosec // at most 1,000
+	total := len(known.intent.Spec.Objects)
+	if known.back {
+		total = len(known.refs)
+	}
+	progress := v1alpha1.RolloutProgress{Applied: ptr.To[int32](0), Healthy: ptr.To[int32](0), Total: count(total)}
+	if known.waves > 1 {
+		progress.Wave, progress.Waves = *count(max(known.wave, 1)), *count(known.waves)
+	}
+	if known.wave > 0 {
+		report, _ := known.where.health.Report(key)
+		progress.Applied = count(len(known.watched))
+		progress.Healthy = count(report.Healthy)
 		progress.Failing = report.Failing[:min(len(report.Failing), mostFailing)]
-		found.Healthy = report.Total == int(total) && report.Healthy == report.Total
+		found.Healthy = report.Total == len(known.watched) && report.Healthy == report.Total
 		found.Hopeless = report.Failed
 	}
 	found.Progress = progress
 }
+
+func count(objects int) *int32 { return ptr.To(int32(objects)) } //nolint:gosec // at most 1,000

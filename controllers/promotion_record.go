@@ -23,7 +23,7 @@ func (r *PromotionReconciler) record(ctx context.Context, p *v1alpha1.Promotion,
 	if _, starts := next.(promotion.Start); starts || equality.Semantic.DeepEqual(p.Status, status) {
 		return done, nil
 	}
-	if running(next) {
+	if running(next) && !turns(p.Status, status) {
 		if wait := r.untilProgress(seen); wait > 0 || done.again {
 			done.after = min(max(done.after, time.Second), max(wait, time.Second))
 			return done, nil
@@ -47,13 +47,18 @@ func (r *PromotionReconciler) record(ctx context.Context, p *v1alpha1.Promotion,
 // running says whether a decision leaves the rollout running.
 func running(next promotion.Decision) bool {
 	switch next.(type) {
-	case promotion.Apply, promotion.Watch, promotion.Prune:
+	case promotion.Apply, promotion.Watch, promotion.Prune, promotion.Verify, promotion.RollBack:
 		return true
 	case promotion.Rest, promotion.MakePlan, promotion.Prove, promotion.Wait, promotion.Start,
 		promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
 		return false
 	}
 	return false
+}
+
+// turns says whether a status tells what a new process has to know: that the checks have begun, or the way back.
+func turns(before, after v1alpha1.PromotionStatus) bool {
+	return !before.Progress.VerifyingSinceTime.Equal(&after.Progress.VerifyingSinceTime) || before.Rollback != after.Rollback
 }
 
 // untilProgress is how long it is until progress may be written again.

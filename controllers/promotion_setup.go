@@ -29,7 +29,7 @@ import (
 func (r *PromotionReconciler) setup(mgr ctrl.Manager, options Options) error {
 	shipped := builder.WithPredicates(predicate.NewPredicateFuncs(isGuard), predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Promotion{}).
-		Watches(&v1alpha1.Release{}, r.waitingFor(indexRelease), builder.WithPredicates(predicate.Funcs{UpdateFunc: releaseMatters})).
+		Watches(&v1alpha1.Release{}, r.waitingForRelease(), builder.WithPredicates(predicate.Funcs{UpdateFunc: releaseMatters})).
 		Watches(&v1alpha1.Environment{}, r.waitingFor(indexEnvironment), builder.WithPredicates(predicate.Funcs{UpdateFunc: environmentMatters})).
 		Watches(&v1alpha1.Environment{}, r.downstream(), builder.WithPredicates(predicate.Funcs{UpdateFunc: upstreamMatters})).
 		WatchesMetadata(&corev1.Namespace{}, r.waitingIn(), builder.WithPredicates(predicate.Funcs{UpdateFunc: holdMatters})).
@@ -44,6 +44,17 @@ func (r *PromotionReconciler) setup(mgr ctrl.Manager, options Options) error {
 func (r *PromotionReconciler) waitingFor(field string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.waiting(ctx, client.InNamespace(object.GetNamespace()), client.MatchingFields{field: object.GetName()})
+	})
+}
+
+// waitingForRelease wakes the Promotions that name a Release, or a bundle of it, and have not started.
+func (r *PromotionReconciler) waitingForRelease() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, release client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, name := range append(bundlesOf(ctx, r.Client, release), release.GetName()) {
+			requests = append(requests, r.waiting(ctx, client.InNamespace(release.GetNamespace()), client.MatchingFields{indexRelease: name})...)
+		}
+		return requests
 	})
 }
 

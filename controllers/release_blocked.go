@@ -24,13 +24,16 @@ const (
 	// indexBlocked finds the blocked Releases in the cache.
 	indexBlocked = "blocked"
 	blocked      = "true"
+	// indexBundled finds bundles by the Releases that they name.
+	indexBundled = "spec.source.bundle"
 	// mostRunsIn is how many Environments a blocked Release names; the API's bound. mostRunsInMessage is how many its message does.
 	mostRunsIn, mostRunsInMessage = 64, 16
 )
 
 func isBlocked(release *v1alpha1.Release) bool { return release.Spec.Blocked.Reason != "" }
 
-// SetupWithManager registers the reconciler. A Release is woken by itself, and a blocked one by the Environments that it comes to or leaves.
+// SetupWithManager registers the reconciler. A Release is woken by itself, a blocked one by the Environments that it comes to or leaves, and a bundle by
+// the Releases that it names.
 func (r *ReleaseReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Release{}, indexBlocked, func(object client.Object) []string {
 		if release, is := object.(*v1alpha1.Release); is && isBlocked(release) {
@@ -41,9 +44,47 @@ func (r *ReleaseReconciler) SetupWithManager(mgr ctrl.Manager, options controlle
 	if err != nil {
 		return fmt.Errorf("index blocked releases: %w", err)
 	}
+	err = mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Release{}, indexBundled, func(object client.Object) []string {
+		var names []string
+		if release, is := object.(*v1alpha1.Release); is {
+			for _, member := range release.Spec.Source.Bundle {
+				names = append(names, member.Name)
+			}
+		}
+		return names
+	})
+	if err != nil {
+		return fmt.Errorf("index bundles: %w", err)
+	}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Release{}).
 		Watches(&v1alpha1.Environment{}, r.blockedIn(), changes(deploymentMatters)).
+		Watches(&v1alpha1.Release{}, r.bundling(), changes(releaseMatters)).
 		WithOptions(options).Complete(r)
+}
+
+// bundling wakes the bundles that name a Release.
+func (r *ReleaseReconciler) bundling() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, member client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, name := range bundlesOf(ctx, r.Client, member) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: member.GetNamespace(), Name: name}})
+		}
+		return requests
+	})
+}
+
+// bundlesOf are the names of the bundles that name a Release.
+func bundlesOf(ctx context.Context, cached client.Reader, member client.Object) []string {
+	var all v1alpha1.ReleaseList
+	if err := cached.List(ctx, &all, readOnly, client.InNamespace(member.GetNamespace()), client.MatchingFields{indexBundled: member.GetName()}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list bundles")
+		return nil
+	}
+	var names []string
+	for i := range all.Items {
+		names = append(names, all.Items[i].Name)
+	}
+	return names
 }
 
 // blockedIn wakes the blocked Release that runs in an Environment, or did before the update.
@@ -78,15 +119,15 @@ func (r *ReleaseReconciler) runsIn(ctx context.Context, release *v1alpha1.Releas
 	if err := r.Client.List(ctx, &all, readOnly, client.InNamespace(release.Namespace)); err != nil {
 		return nil, fmt.Errorf("list the environments that release %q may run in: %w", release.Name, err)
 	}
-	return environmentsOf(release, all.Items), nil
+	return environmentsOf(release, bundlesOf(ctx, r.Client, release), all.Items), nil
 }
 
-// environmentsOf are those of the project's Environments that a Release runs in. It is pure.
-func environmentsOf(release *v1alpha1.Release, project []v1alpha1.Environment) []v1alpha1.ReleaseEnvironment {
+// environmentsOf are those of the project's Environments that a Release runs in, by itself or in one of the bundles. It is pure.
+func environmentsOf(release *v1alpha1.Release, bundles []string, project []v1alpha1.Environment) []v1alpha1.ReleaseEnvironment {
 	var found []v1alpha1.ReleaseEnvironment
 	for i := range project {
 		status := &project[i].Status
-		if status.Current.Release != release.Name {
+		if status.Current.Release != release.Name && !slices.Contains(bundles, status.Current.Release) {
 			continue
 		}
 		// The newest that has succeeded is the one that runs: it may have been another one of that name.

@@ -48,7 +48,7 @@ func TestABlockedReleaseTellsWhereItRunsNow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			found := environmentsOf(release, c.project)
+			found := environmentsOf(release, nil, c.project)
 			g.Expect(found).To(HaveLen(c.count))
 			g.Expect(blockedMessage(release, found)).To(Equal(c.message))
 			for _, environment := range found {

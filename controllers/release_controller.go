@@ -91,8 +91,7 @@ func (r *ReleaseReconciler) resolve(ctx context.Context, release *v1alpha1.Relea
 			return resolved{err: err}
 		}
 	}
-	_, err := r.Contents.Objects(ctx, release, digest)
-	return resolved{digest: digest, err: err}
+	return resolved{digest: digest, err: r.Contents.Check(ctx, release, digest)}
 }
 
 // record writes the status. A failure that trying again can mend is returned, to be tried again ever more rarely.

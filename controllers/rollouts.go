@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/health"
 )
 
 // rollout is what this process knows of a started promotion. All of it can be found out again: a new process reads the
@@ -20,10 +21,17 @@ type rollout struct {
 	outcome *v1alpha1.AuditRecord
 	// overridden and acknowledged say that the use of an override, and that somebody has taken note of it, are on record.
 	overridden, acknowledged bool
-	// rendering of the plan; without objects until they have been rendered.
+	// back says that the rollout has failed, and that what follows is of what ran before.
+	back bool
+	// rendering of the plan; without objects until they have been rendered, and once they have all been applied.
 	Rendering
-	// applied says that each of them has been applied; healthy when they are watched for health.
-	applied bool
+	// refs name the objects; empty until they have been rendered.
+	refs []v1alpha1.ObjectReference
+	// where they are applied; nil before anything was.
+	where *place
+	// waves of the objects, of which so many have been applied; watched are the objects that were, for their health.
+	waves, wave int
+	watched     []health.Expected
 	// failure that no retry mends.
 	failure string
 	// trouble that is being tried again.
@@ -32,6 +40,14 @@ type rollout struct {
 	prunes []v1alpha1.ObjectReference
 	// progressTime is when progress was last written to status.
 	progressTime time.Time
+}
+
+// applied says that every object has been applied.
+func (r *rollout) applied() bool { return r.waves > 0 && r.wave == r.waves }
+
+// wayBack is what is known of a rollout that has failed once it goes back.
+func (r *rollout) wayBack() *rollout {
+	return &rollout{uid: r.uid, intent: r.intent, outcome: r.outcome, overridden: r.overridden, acknowledged: r.acknowledged, back: true}
 }
 
 // rollouts are the started promotions that this process works on.

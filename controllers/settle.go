@@ -87,6 +87,11 @@ func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledOut, rolledOut(status.Current), end.Spec.Time)
 		return
 	}
+	if end.Spec.Type == v1alpha1.AuditRolledBack {
+		status.Inventory = end.Spec.Objects
+		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledBackTo, end.Spec.Reason, end.Spec.Time)
+		return
+	}
 	status.Inventory = union(status.Inventory, intent.Spec.Objects)
 	reason := v1alpha1.ReasonRolloutFailed
 	if end.Spec.Type == v1alpha1.AuditCancelled {

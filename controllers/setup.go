@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -20,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/apply"
-	"github.com/assent-dev/assent/internal/health"
+	"github.com/assent-dev/assent/internal/cluster"
+	"github.com/assent-dev/assent/internal/signature"
 	contents "github.com/assent-dev/assent/internal/source"
 )
 
@@ -77,27 +76,41 @@ func Setup(mgr ctrl.Manager, options Options, passing clock.WithDelayedExecution
 }
 
 func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing clock.WithDelayedExecution, options Options) (*PromotionReconciler, error) {
-	operator, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("set up the health tracker: %w", err)
-	}
 	woken := &alarm{}
-	tracker := health.NewTracker(operator, mgr.GetRESTMapper(), woken.ring)
-	if err := mgr.Add(tracker); err != nil {
-		return nil, fmt.Errorf("set up the health tracker: %w", err)
+	clusters, err := cluster.New(cluster.Local{Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()}, mgr.GetAPIReader(), passing)
+	if err != nil {
+		return nil, fmt.Errorf("set up the clusters: %w", err)
 	}
-	deployers := apply.NewFactory(mgr.GetConfig(), mgr.GetRESTMapper())
+	where := newPlaces(clusters, passing, woken.ring)
+	if err := mgr.Add(where); err != nil {
+		return nil, fmt.Errorf("set up the clusters: %w", err)
+	}
 	running, err := setUpChecks(mgr, passing, options, woken.ring)
 	if err != nil {
 		return nil, fmt.Errorf("set up the checks: %w", err)
 	}
-	return &PromotionReconciler{
+	promotions := &PromotionReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
-		Planner:   &Planner{Contents: released, Deployers: deployers, Clock: passing},
-		Deployers: deployers, Health: tracker, Ledger: ledger, Clock: passing, Events: mgr.GetEventRecorder("assent"),
+		Planner: &Planner{
+			Contents: released, Values: mgr.GetAPIReader(), Signatures: signature.New(signature.WithPlainHTTP(options.plainHTTPRegistries()...)),
+			Clock: passing, places: where,
+		},
+		Deployers: where.here.deployers, Ledger: ledger, Clock: passing, Events: mgr.GetEventRecorder("assent"), places: where,
 		rollouts: newRollouts(), writes: newWrites(), working: newLocks(), starting: newLocks(), woken: woken,
 		timers: newTimers(passing, woken.ring), checks: running,
-	}, nil
+	}
+	promotions.values = newValueWatches(where.here.Dynamic, mgr.GetAPIReader(), promotions.wakeWaiting)
+	if err := mgr.Add(promotions.values); err != nil {
+		return nil, fmt.Errorf("set up the watches of values: %w", err)
+	}
+	return promotions, nil
+}
+
+// wakeWaiting wakes the Promotions to an Environment that have not started.
+func (r *PromotionReconciler) wakeWaiting(environment types.NamespacedName) {
+	for _, request := range r.waiting(context.Background(), client.InNamespace(environment.Namespace), client.MatchingFields{indexEnvironment: environment.Name}) {
+		r.woken.ring(request.NamespacedName)
+	}
 }
 
 // alarm wakes promotions whose objects' health has changed. It never blocks.

@@ -1,0 +1,156 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/apply"
+	"github.com/assent-dev/assent/internal/cluster"
+	"github.com/assent-dev/assent/internal/health"
+)
+
+// place is the cluster of a target, with those who act there.
+type place struct {
+	*cluster.Cluster
+	deployers *apply.Factory
+	health    *health.Tracker
+	used      time.Time
+	// close ends every watch.
+	close context.CancelFunc
+}
+
+// idlePlace is how long a cluster that nobody asks for is kept, with its watches. A rollout takes at most a day.
+const idlePlace = 25 * time.Hour
+
+// places finds the cluster of a target. For this cluster nothing is asked.
+type places struct {
+	clusters *cluster.Clusters
+	ring     func(types.NamespacedName)
+	clock    clock.PassiveClock
+
+	mu        sync.Mutex
+	here      *place
+	byCluster map[*cluster.Cluster]*place
+	recent    map[recentKey]recentPlace
+}
+
+type recentKey struct {
+	project string
+	cluster v1alpha1.TargetCluster
+}
+
+type recentPlace struct {
+	place *place
+	err   error
+	until time.Time
+}
+
+func newPlaces(clusters *cluster.Clusters, passing clock.PassiveClock, ring func(types.NamespacedName)) *places {
+	p := &places{
+		clusters: clusters, ring: ring, clock: passing,
+		byCluster: map[*cluster.Cluster]*place{}, recent: map[recentKey]recentPlace{},
+	}
+	p.here = p.at(clusters.Local())
+	return p
+}
+
+// Start ends every watch when the context ends. It makes the places a part of the operator's manager.
+func (p *places) Start(ctx context.Context) error {
+	<-ctx.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.byCluster {
+		one.close()
+	}
+	return nil
+}
+
+// of finds the place of a target in a project. The error is a *cluster.Error if people, or time, have to mend something.
+func (p *places) of(ctx context.Context, project string, target v1alpha1.Target) (*place, error) {
+	found, err := p.clusters.For(ctx, project, target)
+	if err != nil {
+		return nil, err
+	}
+	return p.at(found), nil
+}
+
+// lately finds the place of a target as it was a moment ago: for those that wait, of whom there may be thousands, and who decide nothing by it.
+func (p *places) lately(ctx context.Context, project string, target v1alpha1.Target) (*place, error) {
+	if target.Cluster == (v1alpha1.TargetCluster{}) {
+		return p.here, nil
+	}
+	key := recentKey{project: project, cluster: target.Cluster}
+	now := p.clock.Now()
+	p.mu.Lock()
+	known, found := p.recent[key]
+	p.mu.Unlock()
+	if found && now.Before(known.until) {
+		return known.place, known.err
+	}
+	where, err := p.of(ctx, project, target)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for other, old := range p.recent {
+		if !now.Before(old.until) {
+			delete(p.recent, other)
+		}
+	}
+	p.recent[key] = recentPlace{place: where, err: err, until: now.Add(cluster.RetryAfter)}
+	return where, err
+}
+
+// at is the place in a cluster.
+func (p *places) at(found *cluster.Cluster) *place {
+	now := p.clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for other, one := range p.byCluster {
+		if now.Sub(one.used) > idlePlace && one != p.here {
+			one.close()
+			delete(p.byCluster, other)
+		}
+	}
+	known := p.byCluster[found]
+	if known == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		known = &place{
+			Cluster: found, deployers: apply.NewFactory(found.Config, found.Mapper), health: health.NewTracker(found.Dynamic, found.Mapper, p.ring), close: stop,
+		}
+		go func() { _ = known.health.Start(ctx) }() // it only waits for the end
+		p.byCluster[found] = known
+	}
+	known.used = now
+	return known
+}
+
+// stop watching for a promotion, wherever that was.
+func (p *places) stop(promotion types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.byCluster {
+		one.health.Stop(promotion)
+	}
+}
+
+// unreachable is the blocker that a cluster closes which cannot be used now; nil if the error is another one.
+func unreachable(err error) *v1alpha1.Blocker {
+	var problem *cluster.Error
+	if !errors.As(err, &problem) {
+		return nil
+	}
+	return &v1alpha1.Blocker{Gate: v1alpha1.GateTarget, Message: problem.Error(),
+		Clears: fmt.Sprintf("whoever administers the target cluster or the Secret with its kubeconfig, as the message says; it is looked at again every %s", recheck)}
+}
