@@ -63,6 +63,8 @@ type CheckProgress struct {
 	Running bool
 	Plan    v1alpha1.Digest
 	Rerun   string
+	// SoFar says what a check of phase After has found while it runs, such as "passed 3 of 5 times"; empty before its first attempt.
+	SoFar string
 	// Found is what it has found; nil while it runs.
 	Found *v1alpha1.CheckStatus
 }
