@@ -215,6 +215,15 @@ func TestARegistryThatDripsIsLeftInTime(t *testing.T) {
 	}
 }
 
+func TestAPanicOverABundleMakesItUnreadable(t *testing.T) {
+	wanted := digest.FromString("wanted")
+	// A signer without a verifier stands for a bug in the library.
+	got := judge(newKey(t).bundle(t, statement(wanted)), []signer{{}}, wanted)
+	if want := (finding{standing: unreadable, detail: "it cannot be parsed"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 // FuzzNoBundleIsGoodThatNobodyHasSigned also shows that none of them ends the operator.
 func FuzzNoBundleIsGoodThatNobodyHasSigned(f *testing.F) {
 	wanted := digest.FromString("wanted")

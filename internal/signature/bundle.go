@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -127,13 +128,16 @@ func signedDigest(attached *bundle.Bundle) (digest.Digest, error) {
 func stranger(attached *bundle.Bundle, signers []signer, signed digest.Digest) string {
 	content, err := attached.VerificationContent()
 	if err != nil || content.Certificate() == nil {
+		if attached.GetMessageSignature() != nil && slices.ContainsFunc(signers, func(s signer) bool { return s.statementOnly }) {
+			return "with a key that is none of theirs, or with an Ed25519 key and no statement, which cannot be verified"
+		}
 		return "with a key that is none of theirs"
 	}
 	summary, err := certificate.SummarizeCertificate(content.Certificate())
 	if err != nil {
 		return "with a certificate that names nobody"
 	}
-	who := fmt.Sprintf("%q of issuer %q", foreign(summary.SubjectAlternativeName), foreign(summary.Issuer))
+	who := fmt.Sprintf("%q of issuer %q", cut(summary.SubjectAlternativeName, maxIdentity), cut(summary.Issuer, maxIdentity))
 	why := "no signer is `keyless`"
 	for _, one := range signers {
 		if !one.keyless {

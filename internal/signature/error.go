@@ -39,7 +39,7 @@ const (
 type Error struct {
 	// Reason is the kind of the error.
 	Reason Reason
-	// Message for the people who made the Release, with the remedy; at most two kilobytes or so.
+	// Message for the people who made the Release, with the remedy; at most 2,048 bytes but where a name is of many-byte characters.
 	Message string
 	// Err is what lies below, if anything.
 	Err error
@@ -87,10 +87,15 @@ func cause(err error) string {
 	return text
 }
 
-const maxForeignText = 200
+const (
+	maxForeignText = 200
+	maxIdentity    = 120
+)
 
 // foreign makes text that came from outside fit for a status message: one line, printable and short.
-func foreign(text string) string {
+func foreign(text string) string { return cut(text, maxForeignText) }
+
+func cut(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '
@@ -98,8 +103,8 @@ func foreign(text string) string {
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= maxForeignText {
+	if utf8.RuneCountInString(text) <= most {
 		return text
 	}
-	return string([]rune(text)[:maxForeignText]) + "…"
+	return string([]rune(text)[:most]) + "…"
 }

@@ -109,8 +109,11 @@ func (e *evidence) refused() error {
 	return refusal(Unsigned, "%s has nothing attached that can be read as a signature (%s)%s: %s", reference, closest.detail, more, e.sign(""))
 }
 
-// most strangers that a message names.
-const mostStrangers = 3
+// most strangers and signers that a message names, so that the remedy at its end has room in a status.
+const (
+	mostStrangers = 2
+	mostNames     = 3
+)
 
 // strangers names who has signed, each once.
 func (e *evidence) strangers() string {
@@ -131,6 +134,9 @@ func (e *evidence) names() string {
 	names := make([]string, len(e.signers))
 	for i, one := range e.signers {
 		names[i] = fmt.Sprintf("%q", one.name)
+	}
+	if left := len(names) - mostNames; left > 0 {
+		names = append(names[:mostNames], fmt.Sprintf("%d more", left))
 	}
 	return strings.Join(names, " or ")
 }

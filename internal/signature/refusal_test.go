@@ -4,6 +4,7 @@
 package signature
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -156,15 +157,52 @@ func TestAnAuthorityThatIsNotTrustedVouchesForNobody(t *testing.T) {
 	}
 }
 
-func TestManyStrangersAreNotAllNamed(t *testing.T) {
-	sigstore, release := newAuthority(t), newKey(t)
+func TestAMessageSignatureByAnEd25519KeyCannotBeVerified(t *testing.T) {
+	release := keyOfEd25519(t)
 	artifact := startRegistry(t).push(t, "shop", "content")
-	for _, who := range []string{"a@example.com", "b@example.com", "c@example.com", "d@example.com", "e@example.com"} {
-		artifact.attach(t, sigstore.bundle(t, who, issuer, statement(artifact.digest()), proofs{log: true, timestamp: true}))
-	}
+	artifact.attach(t, release.messageBundle(t, artifact.manifest))
 	err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
-	if err == nil || strings.Count(err.Error(), "claims to be") != 3 || !strings.Contains(err.Error(), " and 2 more: ") {
-		t.Errorf("got %v, want three strangers and \"2 more\"", err)
+	expectError(t, err, WrongSigner, artifact.image()+" is signed, and not by \"release\" but with a key that is none of theirs, or with an Ed25519 key and no statement, "+
+		"which cannot be verified: have \"release\" sign it with `cosign sign "+artifact.image()+
+		"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
+}
+
+func TestATrustedRootWithHalfATimestampAuthorityEndsNothing(t *testing.T) {
+	sigstore := newAuthority(t)
+	whole := sigstore.trustedRoot(t, trusts{timestamps: true})
+	var fields map[string]any
+	must(t, json.Unmarshal([]byte(whole), &fields))
+	chain := fields["timestampAuthorities"].([]any)[0].(map[string]any)["certChain"].(map[string]any)
+	chain["certificates"] = chain["certificates"].([]any)[:1]
+	half, err := json.Marshal(fields)
+	must(t, err)
+	signer := sigstore.signer(t, "ci")
+	signer.Keyless.TrustedRoot = string(half)
+	artifact := startRegistry(t).push(t, "shop", "content")
+	artifact.attach(t, sigstore.bundle(t, subject, issuer, statement(artifact.digest()), proofs{timestamp: true}))
+	err = New().Verify(t.Context(), policyOf(signer), artifact.artifact(), source.Credentials{})
+	if typed := new(Error); !asError(err, &typed) || typed.Retryable() {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+func TestManyStrangersAndSignersAreNotAllNamed(t *testing.T) {
+	sigstore := newAuthority(t)
+	artifact := startRegistry(t).push(t, strings.Repeat("repository/", 16)+"shop", "content")
+	for _, who := range []string{"a", "b", "c", "d", "e"} {
+		who = strings.Repeat(who, 500) + "@example.com"
+		artifact.attach(t, sigstore.bundle(t, who, "https://"+strings.Repeat("issuer.", 60), statement(artifact.digest()), proofs{log: true, timestamp: true}))
+	}
+	var signers []v1alpha1.Signer
+	for _, name := range []string{"v", "w", "x", "y", "z"} {
+		signers = append(signers, newKey(t).signer(t, strings.Repeat(name, 63)))
+	}
+	err := New().Verify(t.Context(), policyOf(signers...), artifact.artifact(), source.Credentials{})
+	if err == nil || strings.Count(err.Error(), "claims to be") != 2 || !strings.Contains(err.Error(), " and 3 more: ") || !strings.Contains(err.Error(), " or 2 more sign it ") {
+		t.Errorf("got %v, want two strangers and \"3 more\", and three signers and \"2 more\"", err)
+	}
+	if err != nil && len(err.Error()) > 2048 {
+		t.Errorf("got %d bytes, more than a status takes", len(err.Error()))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/rules"
@@ -22,6 +23,8 @@ type signer struct {
 	// identity that a signature must have: the key, or who the certificate was given to.
 	identity verify.PolicyOption
 	keyless  bool
+	// statementOnly is a key that signs the whole of a message. A signature of a bare digest cannot be verified with it, since the message is not in the bundle.
+	statementOnly bool
 }
 
 // Problems are what is wrong with an Environment's rules about signatures, in the order of its spec. They change with the policy alone.
@@ -61,7 +64,8 @@ func readSigner(declared v1alpha1.Signer) (read signer, field string, err error)
 	if err != nil {
 		return signer{}, "key", err
 	}
-	return signer{name: declared.Name, verifier: verifier, identity: verify.WithKey()}, "", nil
+	_, statementOnly := key.(*signature.ED25519Verifier)
+	return signer{name: declared.Name, verifier: verifier, identity: verify.WithKey(), statementOnly: statementOnly}, "", nil
 }
 
 func readKeyless(declared v1alpha1.Signer) (read signer, field string, err error) {
