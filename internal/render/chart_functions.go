@@ -172,7 +172,7 @@ func callSteps(name string, arguments []any) int {
 		}
 		return min(longest*max(longest, len(arguments))/64, maxSteps+1)
 	case name == "derivePassword":
-		return maxSteps / 200
+		return maxSteps / 20
 	}
 	return 0
 }

@@ -105,7 +105,11 @@ var errChartSize = errors.New("is too large")
 // add a file. An archive in charts/ becomes a folder of its name, so that Helm unpacks none itself: it would allow 100 MiB for each.
 func (c *chartFiles) add(name string, content []byte, depth int) error {
 	if isArchivedChart(name) {
-		if err := c.unpack(name, content, depth+1); err != nil {
+		err := c.unpack(name, content, depth+1)
+		if inner := (*Error)(nil); errors.As(err, &inner) {
+			return inner
+		}
+		if err != nil {
 			return &Error{File: name, Message: fmt.Sprintf("cannot be unpacked as a chart (%s): package the chart again with `helm dependency build`", buildMessage(err))}
 		}
 		return nil

@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// Bounds of rendering one chart. They are far above what large charts need: a chart of 100 objects takes some thousand steps.
+// Bounds of rendering one chart. They are far above what large charts need: one of 100 objects takes some thousand steps, and makes some megabytes.
 const (
-	// maxSteps of loops, templates and calls.
-	maxSteps = 2_000_000
+	// maxSteps of loops, branches and calls.
+	maxSteps = 500_000
+	// templateSteps is what one more template counts, since it takes as long.
+	templateSteps = 5
 	// maxMeteredBytes of everything that is printed and that functions return, together.
-	maxMeteredBytes = 256 << 20
+	maxMeteredBytes = 128 << 20
 	// maxValueBytes of one text that a function returns.
-	maxValueBytes = 16 << 20
+	maxValueBytes = 8 << 20
 	// maxCallBytes that one call may need, as far as that can be told from its arguments.
-	maxCallBytes = 64 << 20
+	maxCallBytes = 32 << 20
 	// maxParsedBytes of text that one call may read as YAML, JSON or TOML.
 	maxParsedBytes = 2 << 20
 	// maxTemplatesDeep is how many templates may be inside of each other. The stack that they take is bounded by it.
@@ -85,7 +87,10 @@ func (m *meter) enter(name string, bytes int) (string, error) {
 	if m.depth++; m.depth > maxTemplatesDeep {
 		return "", m.stop("more than %d templates are inside of each other: a template includes itself; correct the chart", maxTemplatesDeep)
 	}
-	return m.step(bytes)
+	if err := m.spendSteps(templateSteps); err != nil {
+		return "", err
+	}
+	return "", m.spendBytes(bytes)
 }
 
 func (m *meter) leave() string {

@@ -91,7 +91,9 @@ func schemaError(chart *helmchart.Chart, err error) error {
 type noLoader struct{}
 
 // Load is refused.
-func (noLoader) Load(string) (any, error) { return nil, errors.New("nothing is fetched while rendering") }
+func (noLoader) Load(string) (any, error) {
+	return nil, errors.New("nothing is fetched while rendering")
+}
 
 // schemaSteps is a part of each schema, so that it sees each of them applied.
 type schemaSteps struct{ count int }

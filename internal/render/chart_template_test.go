@@ -34,7 +34,7 @@ var languageFeatures = map[string]string{
 	"templates":                    "{{ define \"t.a\" }}<{{ . }}>{{ end }}{{ template \"t.a\" 1 }}{{ include \"t.a\" 2 }}{{ block \"t.b\" 3 }}({{ . }}){{ end }}{{ template \"t.b\" . }}",
 	"a template defined twice":     `{{ define "t.c" }}first{{ end }}`,
 	"a template that is all space": "{{ define \"t.c\" }}  \n{{ end }}{{ include \"t.c\" . }}",
-	"tpl":                          `{{ tpl "{{ .Values.number }}{{ define \"t.d\" }}x{{ . }}{{ end }}{{ include \"t.d\" 1 }}{{ tpl \"{{ .Values.text }}\" . }}" . }}{{ .Values.templated | tpl | kindOf }}`,
+	"tpl":                          `{{ tpl "{{ .Values.number }}{{ define \"t.d\" }}x{{ . }}{{ end }}{{ include \"t.d\" 1 }}{{ tpl \"{{ .Values.text }}\" . }}" . }}{{ . | tpl .Values.templated | upper }}`,
 	"tpl of what the values have":  `{{ tpl .Values.templated . }}{{ tpl "" . }}{{ tpl (.Values.map | toYaml) $ }}`,
 	"YAML, JSON and TOML":          `{{ .Values.map | toYaml | nindent 2 }}{{ toJson .Values }}{{ toPrettyJson .Values.list }}{{ toToml .Values.map }}{{ (fromYaml "a: {b: [1]}").a.b }}{{ fromJson "{\"a\":1.5}" }}{{ fromYamlArray "[1]" }}{{ toYamlPretty .Values.list }}`,
 	"what cannot be read":          `{{ fromYaml ": : a" }}{{ (fromJson "x").Error }}`,

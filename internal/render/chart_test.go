@@ -167,3 +167,14 @@ func TestImagesArePinnedInAChart(t *testing.T) {
 	_, err = Render(readTree(t, "charts/shop"), options)
 	expectError(t, err, "`spec.images[0]`", "matches no image", "registry.example/shop/api")
 }
+
+func TestAChartIsCheckedWithoutValues(t *testing.T) {
+	if err := CheckChart(readTree(t, "charts/shop")); err != nil {
+		t.Error(err)
+	}
+	if err := CheckChart(templated(`{{ required "a value" .Values.none }}`)); err != nil {
+		t.Error("what depends on values is no mistake of the chart:", err)
+	}
+	expectError(t, CheckChart(treeOf("a.yaml", configMap)), "no chart was found")
+	expectError(t, CheckChart(templated(`{{ if }}`)), "is not a template")
+}

@@ -48,6 +48,9 @@ func checkAll(found []located, wanted string) error {
 		}
 		identity := one.identity()
 		if first, duplicate := seen[identity]; duplicate {
+			if first.place.file == "" {
+				return one.errorf("is there twice, as in two Releases of a bundle: keep one")
+			}
 			return one.errorf("is the same object as the one in %s: keep one", first.place)
 		}
 		seen[identity] = one

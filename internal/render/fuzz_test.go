@@ -47,3 +47,33 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+func FuzzChart(f *testing.F) {
+	for _, text := range languageFeatures {
+		f.Add(text, "a: 1\n")
+	}
+	f.Add(`{{ range until 1000000 }}{{ . }}{{ end }}`, "a: [b]")
+	f.Add(`{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}`, "")
+	f.Add(`{{ randAlphaNum 5 }}`, "{}")
+	f.Add("{{-\n/* x */ -}}{ {{- 1 }}", "a: {b: null}")
+	f.Fuzz(func(t *testing.T, text, values string) {
+		tree := chartOf("templates/a.yaml", text, "templates/b.yaml", configMap, "values.yaml", values)
+		first, err := Render(tree, chartOptions())
+		if err != nil {
+			var mistake *Error
+			if !errors.As(err, &mistake) || !utf8.ValidString(err.Error()) || strings.Contains(err.Error(), "\x00") {
+				t.Fatalf("the error %q is not fit for a status", err.Error())
+			}
+			return
+		}
+		second, err := Render(tree, chartOptions())
+		if err != nil {
+			t.Fatal("what was rendered once is refused the second time:", err)
+		}
+		one, errOne := json.Marshal(first)
+		two, errTwo := json.Marshal(second)
+		if errOne != nil || errTwo != nil || string(one) != string(two) {
+			t.Fatalf("two renderings differ:\n%s\n%s", one, two)
+		}
+	})
+}

@@ -16,7 +16,6 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/kustomize/api/filters/patchstrategicmerge"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
-	"sigs.k8s.io/yaml"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -180,10 +179,6 @@ func (p *overlayPatch) apply(object *unstructured.Unstructured) (changed *unstru
 
 // applyMerge hands the object and the patch to kustomize, which knows the lists of Kubernetes' own kinds by their keys.
 func (p *overlayPatch) applyMerge(object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	node, err := yamlNode(object.Object)
-	if err != nil {
-		return nil, err
-	}
 	// As in kustomize, a patch with a target is for whatever the target selects, whatever name it has itself.
 	own := maps.Clone(p.merge)
 	own["apiVersion"], own["kind"] = object.GetAPIVersion(), object.GetKind()
@@ -195,29 +190,25 @@ func (p *overlayPatch) applyMerge(object *unstructured.Unstructured) (*unstructu
 	metadata["name"] = object.GetName()
 	delete(metadata, "namespace")
 	own["metadata"] = metadata
-	patch, err := yamlNode(own)
-	if err != nil {
-		return nil, err
-	}
-	kustomizeRuns.Lock()
-	left, err := patchstrategicmerge.Filter{Patch: patch}.Filter([]*kyaml.RNode{node})
-	kustomizeRuns.Unlock()
+	left, err := mergePatch(kyaml.NewRNode(valueNode(own)), kyaml.NewRNode(valueNode(object.Object)))
 	if err != nil || len(left) == 0 || left[0].IsNilOrEmpty() {
 		return nil, err
 	}
-	merged, err := left[0].MarshalJSON()
+	merged, err := nodeValue(left[0].YNode())
 	if err != nil {
 		return nil, err
 	}
-	return decodeObject(merged)
+	fields, isMap := merged.(map[string]any)
+	if !isMap {
+		return nil, fmt.Errorf("it leaves %s, which is no object", yamlType(merged))
+	}
+	return &unstructured.Unstructured{Object: fields}, nil
 }
 
-func yamlNode(fields map[string]any) (*kyaml.RNode, error) {
-	text, err := yaml.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	return kyaml.Parse(string(text))
+func mergePatch(patch, object *kyaml.RNode) ([]*kyaml.RNode, error) {
+	kustomizeRuns.Lock()
+	defer kustomizeRuns.Unlock()
+	return patchstrategicmerge.Filter{Patch: patch}.Filter([]*kyaml.RNode{object})
 }
 
 func decodeObject(text []byte) (*unstructured.Unstructured, error) {

@@ -4,14 +4,38 @@
 // Package render turns the tree of a source into the objects that a plan would apply.
 //
 //	Tree, path ──> a YAML file                      ──┐
-//	               a folder with a kustomization    ──┼──> documents ──> objects ──> images, labels
-//	               a folder of YAML files, by path  ──┘                 (checked)
+//	               a folder with a kustomization    ──┼──> documents ──> objects ──> images ──> overlay ──> labels
+//	               a folder of YAML files, by path  ──┤                 (checked)             (checked again)
+//	               a Helm chart, with values        ──┘
 //
 // The same input gives the same objects in the same order. Rendering reads nothing but the tree: no network, no program, no plugin, no
-// remote base, no chart, no environment variable, no file of the machine. What it may cost is bounded, and whatever is wrong with
+// remote base, no environment variable, no file of the machine. What it may cost is bounded, and whatever is wrong with
 // the input is an [*Error] that says where and what to do.
 //
 // Namespaces are left as they are: which kinds have one is known to whoever can ask the API server.
+//
+// # Charts
+//
+// A chart is rendered by Helm's own engine, and applied like any other source: Helm keeps no release of it. The charts that it uses must be vendored in
+// its charts/ folder. What is different from an installation by Helm:
+//
+//   - Templates are written anew before they run, so that each loop, call and printed value passes a meter: one that runs cannot be stopped from
+//     outside. The meter ends it after a number of steps and bytes, which are the same on each machine, and at last by the clock.
+//   - `lookup`, `getHostByName` and `env` fail where they are called.
+//   - Functions that answer differently each time answer with values that are made up, differently in each of two runs. A chart whose objects
+//     differ between the runs is refused; one that does not use what was made up is not.
+//   - `keys` and `values` answer in order, and times without a zone are in UTC.
+//   - Schemas of values may not refer to anything outside of themselves.
+//   - NOTES.txt and tests are left out. The objects in crds/ come first, in an upgrade too.
+//   - Hooks of an installation or an upgrade become ordinary objects of waves before or after all others, in the order of their weights. Jobs among
+//     them run with each rollout. Hooks that belong to the other moment are left out, and so pruned. Deletion policies are dropped: nothing is
+//     deleted because it has succeeded. What is a hook of deletion or rollback alone is refused, since there is no such moment.
+//   - helm.sh/resource-policy stays as it is, and means nothing to Assent: an object that is no longer rendered is pruned.
+//
+// # Overlays
+//
+// An overlay's patches are those of kustomize, each for the objects of its target, and then come its replicas and its labels. A patch may change an
+// object or delete it (`$patch: delete`), and not make another object of it. What matches nothing is refused.
 package render
 
 import (
