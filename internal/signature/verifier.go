@@ -7,8 +7,8 @@
 //	           (referrers, bounded)       (offline: key, or certificate and trusted root of the policy)
 //
 // A bundle is good when one of the policy's signers has made it, for exactly this digest, as a signature: a message signature, or a statement of the kind
-// that `cosign sign` writes. One that is good is enough; whatever else is attached cannot hide it. Nothing is believed because a registry says so, and no server
-// but the registry is asked.
+// that `cosign sign` writes. One that is good is enough, and no other of the [Limits].Bundles that are looked at hides it. Nothing is believed because a
+// registry says so, and no server but the registry is asked.
 package signature
 
 import (
