@@ -49,6 +49,8 @@ go test -v -timeout 20m $pure
 [ -n "$suites" ] || { echo "there is no suite that uses test/cluster" >&2; exit 1; }
 mkdir -p .build
 devcluster=$PWD/.build/devcluster
+say "finding Prometheus, which a test of checks starts"
+sh hack/prometheus.sh
 say "building the local cluster; the first time this takes about 12 minutes"
 go -C hack/devcluster build -o "$devcluster" .
 "$devcluster" build

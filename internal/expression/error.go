@@ -62,6 +62,9 @@ func firstIssue(source string, issues *cel.Issues) *Error {
 // and what the grammar would have allowed is a long list.
 func plain(message string) string {
 	message, _, _ = strings.Cut(message, " expecting {")
+	if strings.HasSuffix(message, "'(double, int)'") || strings.HasSuffix(message, "'(int, double)'") {
+		message += ": write the whole number with its point, such as 1.0"
+	}
 	return strings.NewReplacer(" (in container '')", "", "expression.", "", "invalid matches argument", "invalid regular expression (RE2)").Replace(message)
 }
 

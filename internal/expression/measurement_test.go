@@ -44,6 +44,11 @@ func TestAMeasurementIsJudgedByItsSeries(t *testing.T) {
 		"math.isInf(result[0].value)":                                           {infinite, true},
 		"math.isFinite(result[0].value)":                                        {infinite, false},
 		"math.abs(result[0].value) < 0.1":                                       {measured, true},
+		"result[0].value == 1.0":                                                {[]Series{{Value: 1}}, true},
+		"result[0].value + result[1].value < 0.03":                              {measured, true},
+		"result[0].value * 2.0 < result[1].value":                               {measured, true},
+		"result[0].value == result[1].value":                                    {measured, false},
+		"result.exists_one(r, r.value > 0.01)":                                  {measured, true},
 		"size(result) == 0":                                                     {nil, true},
 		"result.size() == 0 || result[0].value < 1":                             {nil, true},
 		"size(result) > 0 && result[0].value < 1":                               {nil, false},
@@ -77,14 +82,16 @@ func TestNoSeriesPassNothingButAnExpressionThatAsksForTheirNumber(t *testing.T) 
 
 func TestAnErrorPointsIntoTheExpressionOfAMeasurement(t *testing.T) {
 	for source, want := range map[string]string{
-		"result[0].valeu < 1":      "undefined field 'valeu' (line 1, column 10): .valeu < 1",
-		"result[0] < 1":            "found no matching overload for '_<_' applied to '(Series, int)' (line 1, column 11): < 1",
-		"result.value < 1":         "type 'list(Series)' does not support field selection (line 1, column 7): .value < 1",
-		"body == null":             "undeclared reference to 'body' (line 1, column 1): body == null",
-		"result[0].value":          "must be true or false: its type is double and must be bool",
-		"result[0] == result[1]":   "lists, maps and objects must not be compared as a whole, and of two values of unknown type one must be converted, such as by string() (line 1, column 11): == result[1]",
-		"math.greatest(1, 2) == 2": "function 'math.@max' must not be used: it can take too long: use `exists` (line 1, column 14): (1, 2) == 2",
-		"":                         "must not be empty",
+		"result[0].valeu < 1":       "undefined field 'valeu' (line 1, column 10): .valeu < 1",
+		"result[0] < 1":             "found no matching overload for '_<_' applied to '(Series, int)' (line 1, column 11): < 1",
+		"result.value < 1":          "type 'list(Series)' does not support field selection (line 1, column 7): .value < 1",
+		"body == null":              "undeclared reference to 'body' (line 1, column 1): body == null",
+		"result[0].value":           "must be true or false: its type is double and must be bool",
+		"result[0].value == 1":      "found no matching overload for '_==_' applied to '(double, int)': write the whole number with its point, such as 1.0 (line 1, column 17): == 1",
+		"100 * result[0].value < 1": "found no matching overload for '_*_' applied to '(int, double)': write the whole number with its point, such as 1.0 (line 1, column 5): * result[0].value < 1",
+		"result[0] == result[1]":    "lists, maps and objects must not be compared as a whole, and of two values of unknown type one must be converted, such as by string() (line 1, column 11): == result[1]",
+		"math.greatest(1, 2) == 2":  "function 'math.@max' must not be used: it can take too long: use `exists` (line 1, column 14): (1, 2) == 2",
+		"":                          "must not be empty",
 		"result.exists(a, result.exists(b, a.value > b.value && a.labels.exists(l, l == 'job')))": "must be simplified: it can cost 511 times what is allowed: " +
 			"go through a list once and not inside of another, and compare with `==`, `in` or `startsWith` instead of `matches`",
 	} {
