@@ -222,6 +222,16 @@ func lockedPolicy(ctx context.Context, w *world) client.Object {
 	return w.made(ctx, rollout, newPolicy(ctx, w))
 }
 
+// controlledPolicy is one that a controller has made, as a controller makes pods and replica sets.
+func controlledPolicy(ctx context.Context, w *world) client.Object {
+	deployment := lockedDeployment(ctx, w)
+	policy := newPolicy(ctx, w)
+	policy.SetOwnerReferences([]metav1.OwnerReference{{
+		APIVersion: "apps/v1", Kind: "Deployment", Name: deployment.GetName(), UID: deployment.GetUID(), Controller: ptr.To(true),
+	}})
+	return w.made(ctx, rollout, policy)
+}
+
 func unlockedPolicy(ctx context.Context, w *world) client.Object {
 	policy := newPolicy(ctx, w)
 	policy.SetLabels(nil)

@@ -115,6 +115,9 @@ var locks = []attack{
 	{"G15", "a user resizes a pod", cluster.Mallory, lockedPod, nil, []way{resize}, false},
 	{"G15", "a user deletes a pod that no controller makes again", cluster.Mallory, lockedPod, nil, []way{remove}, false},
 
+	{"G15", "a user deletes what a controller has made and is no pod", cluster.Mallory, controlledPolicy, nil, []way{remove}, false},
+	{"G15", "a user changes what a controller has made", cluster.Mallory, controlledPolicy, bothWays, changes, false},
+
 	{"G15", "a user creates an object with the lock", cluster.Mallory, newPolicy, nil, creations, false},
 	{"G15", "a user locks an object of their own", cluster.Mallory, unlockedPolicy, lock, changes, false},
 	{"G15", "who may override in another Environment changes what is locked", cluster.Carol, lockedPolicy, bothWays, changes, false},

@@ -114,7 +114,7 @@ var objects = []attack{
 		set("kube-system", "spec", "target", "namespace"), changes, false},
 
 	{"G11", "a user who may not read the kubeconfig sets an Environment up in another cluster", cluster.Dave, newEnvironment, inCluster("theirs"), creations, false},
-	{"G11", "a user names no kubeconfig, which would mean any", cluster.Dave, newEnvironment, inCluster(""), creations, false},
+	{"G11", "a user names no kubeconfig, which would mean any", cluster.Admin, newEnvironment, inCluster(""), creations, false},
 	{"G11", "a user moves an Environment to another cluster", cluster.Dave, anEnvironment, inCluster("theirs"), changes, false},
 	{"G11", "a user names another kubeconfig than the one that they may read", cluster.Dave, remote, inCluster("theirs"), changes, false},
 	{"G11", "a user names another key of a kubeconfig", cluster.Mallory, remote, set("other", "spec", "target", "cluster", "kubeconfig", "key"), changes, false},
