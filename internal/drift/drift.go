@@ -97,7 +97,7 @@ func Describe(shown []v1alpha1.DriftedObject, total, of int) string {
 		fields := object.Fields[:min(len(object.Fields), mostFields)]
 		text += " in " + strings.Join(fields, ", ")
 		if more := len(object.Fields) - len(fields); more > 0 {
-			text += fmt.Sprintf(" and %d more fields", more)
+			text += fmt.Sprintf(" and %d more", more)
 		}
 		parts = append(parts, text+": "+object.Message)
 	}
