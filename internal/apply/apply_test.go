@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/apply"
 	"github.com/assent-dev/assent/internal/plan"
 )
 
@@ -101,6 +102,72 @@ var _ = Describe("Apply", func() {
 		result, err = p.deployer.Apply(ctx, objects, looked...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(Equal(1))
+		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
+	})
+
+	It("writes what was seen to differ without reading it again, unless somebody has written it since", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		Expect(p.deployer.Apply(ctx, p.objects(configMap("settings", "blue")+"\n---\n"+configMap("other", "blue")))).Error().NotTo(HaveOccurred())
+		objects := p.objects(configMap("settings", "green") + "\n---\n" + configMap("other", "green") + "\n---\n" + configMap("new", "green"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "other"}}
+		Expect(admin.Patch(ctx, theirs, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"value":"red","theirs":"x"}}`)))).To(Succeed())
+
+		reads, tries, writes := p.reads.Load(), p.tries.Load(), p.writes.Load()
+		result, err := p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(Equal(3))
+		Expect(p.reads.Load()-reads).To(BeEquivalentTo(2), "that `new` is still absent, and how `other` is now; `settings` is as it was")
+		Expect(p.tries.Load()-tries).To(BeEquivalentTo(1), "what `other` would be now")
+		Expect(p.writes.Load()-writes).To(BeEquivalentTo(4), "one of them is refused, for an object that is not what was looked at any more")
+		Expect(p.configMap(ctx, "settings")).To(Equal(map[string]string{"value": "green"}))
+		Expect(p.configMap(ctx, "other")).To(Equal(map[string]string{"value": "green", "theirs": "x"}))
+	})
+
+	It("leaves alone what another Environment has written since it was looked at", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		Expect(p.deployer.Apply(ctx, p.objects(configMap("changes", "ours")+"\n---\n"+configMap("same", "ours")))).Error().NotTo(HaveOccurred())
+		objects := p.objects(configMap("new", "mine") + "\n---\n" + configMap("changes", "mine") + "\n---\n" + configMap("same", "ours"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+
+		for _, name := range []string{"changes", "same"} {
+			Expect(admin.Delete(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: name}})).To(Succeed())
+		}
+		staging := apply.Owner{Project: "shop", Environment: "staging"}
+		Expect(p.deployer.Apply(ctx, p.objectsOf(staging, configMap("new", "theirs")+"\n---\n"+configMap("changes", "theirs")+"\n---\n"+configMap("same", "ours")))).Error().NotTo(HaveOccurred())
+		_, err = p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).To(And(haveKind(apply.ForeignError), MatchError(And(
+			ContainSubstring(`ConfigMap "new" belongs to Environment "staging"`), ContainSubstring(`ConfigMap "changes" belongs`), ContainSubstring(`ConfigMap "same" belongs`)))))
+		for name, value := range map[string]string{"new": "theirs", "changes": "theirs", "same": "ours"} {
+			Expect(p.configMap(ctx, name)).To(HaveKeyWithValue("value", value))
+		}
+	})
+
+	It("makes again what somebody has deleted since it was looked at", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		Expect(p.deployer.Apply(ctx, p.objects(configMap("changes", "blue")+"\n---\n"+configMap("same", "blue")))).Error().NotTo(HaveOccurred())
+		objects := p.objects(configMap("changes", "green") + "\n---\n" + configMap("same", "blue"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		for _, name := range []string{"changes", "same"} {
+			Expect(admin.Delete(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: name}})).To(Succeed())
+		}
+		result, err := p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Changed()).To(Equal(2))
+		Expect(p.configMap(ctx, "changes")).To(HaveKeyWithValue("value", "green"))
+		Expect(p.configMap(ctx, "same")).To(HaveKeyWithValue("value", "blue"))
+	})
+
+	It("takes over what somebody else has created since it was looked at, as it would have before", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(configMap("settings", "blue"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(admin.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "settings"}, Data: map[string]string{"value": "red"}})).To(Succeed())
+		Expect(p.deployer.Apply(ctx, objects, looked...)).Error().NotTo(HaveOccurred())
 		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
 	})
 

@@ -132,6 +132,8 @@ func (d *Deployer) explain(ref v1alpha1.ObjectReference, attempt string, err err
 			Username(d.target), attempt, object, d.target.Namespace, text)
 	case apierrors.IsNotFound(err) && namesNamespace(err):
 		return as(DeployerError, "the target namespace %q does not exist: create it with the deployer %q, or correct `spec.target` of the Environment", d.target.Namespace, d.target.ServiceAccountName)
+	case tooLarge(err):
+		return as(RefusedError, "%s is too large for the cluster to keep: split it into several objects: %s", object, text)
 	case strings.Contains(text, "attempting to grant RBAC permissions not currently held"):
 		return as(RefusedError, "%s grants more than the deployer %q holds: remove those rules from the Release, or give the deployer the same rights: %s", object, Username(d.target), text)
 	}
@@ -154,10 +156,16 @@ func malformed(err error) bool {
 	return strings.Contains(text, "failed to create typed patch object") || strings.Contains(text, "unable to convert unstructured object")
 }
 
+// tooLarge tells an object that etcd does not take from a fault: the API server answers both with the code 500, and a dry run does not see it.
+func tooLarge(err error) bool {
+	text := err.Error()
+	return apierrors.IsRequestEntityTooLargeError(err) || strings.Contains(text, "etcdserver: request is too large") || strings.Contains(text, "trying to send message larger than max")
+}
+
 func transient(err error) bool {
 	var network net.Error
 	switch {
-	case malformed(err):
+	case malformed(err), tooLarge(err):
 		return false
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &network),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -41,6 +41,8 @@ func TestWhatPassesByItselfIsTriedAgain(t *testing.T) {
 		"bad request":           {apierrors.NewBadRequest("cannot read it"), RefusedError},
 		"unknown kind":          {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "Widget"}}, RefusedError},
 		"unauthorized":          {apierrors.NewUnauthorized("token expired"), DeployerError},
+		"too large for etcd":    {apierrors.NewGenericServerResponse(500, "patch", deployments, "web", "etcdserver: request is too large", 0, true), RefusedError},
+		"too large to be sent":  {apierrors.NewGenericServerResponse(500, "patch", deployments, "web", "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2500581 vs. 2097152)", 0, true), RefusedError},
 		"too large":             {apierrors.NewRequestEntityTooLargeError("3 MiB"), RefusedError},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,8 +61,8 @@ type place struct {
 	target   v1alpha1.Target
 	factory  *apply.Factory
 	deployer *apply.Deployer
-	// writes counts the requests that change something, tries those that would if they were no dry runs.
-	writes, tries *atomic.Int64
+	// writes counts the requests that change something, tries those that would if they were no dry runs, reads the rest.
+	writes, tries, reads *atomic.Int64
 }
 
 var promotion = apply.PromotionIdentity{Namespace: "shop", Name: "to-production", UID: "7d0a"}
@@ -86,10 +86,10 @@ func awaitRight(ctx context.Context, target v1alpha1.Target, right authorization
 }
 
 func placeAt(target v1alpha1.Target, config *rest.Config) *place {
-	made := &place{target: target, writes: &atomic.Int64{}, tries: &atomic.Int64{}}
+	made := &place{target: target, writes: &atomic.Int64{}, tries: &atomic.Int64{}, reads: &atomic.Int64{}}
 	config = rest.CopyConfig(config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &countingTransport{next: next, writes: made.writes, tries: made.tries}
+		return &countingTransport{next: next, writes: made.writes, tries: made.tries, reads: made.reads}
 	})
 	httpClient, err := rest.HTTPClientFor(config)
 	Expect(err).NotTo(HaveOccurred())
@@ -101,15 +101,16 @@ func placeAt(target v1alpha1.Target, config *rest.Config) *place {
 	return made
 }
 
-// countingTransport counts the requests that change something, and the dry runs.
+// countingTransport counts requests by what they do.
 type countingTransport struct {
-	next          http.RoundTripper
-	writes, tries *atomic.Int64
+	next                 http.RoundTripper
+	writes, tries, reads *atomic.Int64
 }
 
 func (t *countingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch {
 	case request.Method == http.MethodGet:
+		t.reads.Add(1)
 	case request.URL.Query().Get("dryRun") != "" || deletesDry(request):
 		t.tries.Add(1)
 	default:

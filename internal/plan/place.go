@@ -84,6 +84,7 @@ func (p *placement) place(object *unstructured.Unstructured) error {
 		p.placeClusterScoped(object)
 	}
 	p.checkContent(object)
+	p.checkSize(object)
 	p.checkDuplicate(object)
 	p.instruct(object)
 	p.label(object)
@@ -123,6 +124,16 @@ func (p *placement) checkContent(object *unstructured.Unstructured) {
 	}
 	if field := inexactNumber(object.Object, ""); field != "" {
 		p.refuse(object, "has in `%s` a number that JSON does not keep exactly: write it as a string, or make it smaller than 2^53", field)
+	}
+}
+
+// maxObjectBytes is what etcd takes by default. No dry run gets that far, so that a larger object would fail in the middle of its rollout.
+const maxObjectBytes = 1536 << 10
+
+// checkSize refuses an object that cannot be kept. What cannot be encoded is for the API server to refuse.
+func (p *placement) checkSize(object *unstructured.Unstructured) {
+	if content, err := object.MarshalJSON(); err == nil && len(content) > maxObjectBytes {
+		p.refuse(object, "is %d KiB large: split it into several objects; a cluster keeps none over %d KiB", len(content)>>10, maxObjectBytes>>10)
 	}
 }
 

@@ -87,6 +87,8 @@ func TestPlaceRefuses(t *testing.T) {
 		{"labels that are no map", `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: [x]}}`, everything(), "`metadata.labels` that are not a map"},
 		{"a number that two contents would share", `{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, spec: {sizes: [1, 9007199254740993]}}`, everything(),
 			"has in `spec.sizes[1]` a number that JSON does not keep exactly"},
+		{"an object that no cluster keeps", `{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: "` + strings.Repeat("x", 1600<<10) + `"}}`, everything(),
+			`ConfigMap "a" is 1600 KiB large: split it into several objects; a cluster keeps none over 1536 KiB`},
 		{"a kind that would break the message", `{apiVersion: v1, kind: "Evil\nkind", metadata: {name: "a\u202eb"}}`, everything(), `kind "Evil\nkind" of "v1" is not known to this cluster (object "a\u202eb")`},
 	}
 	for _, test := range tests {
