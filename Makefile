@@ -96,6 +96,10 @@ test: ## Everything a change must pass, with a cluster of its own
 test-unit: ## The tests that need no cluster
 	@sh hack/test.sh unit
 
+.PHONY: test-apps
+test-apps: ## Promote, upgrade and roll back the applications in the folder APPS (APPS/APPLICATION/VERSION/…) on a local cluster
+	@sh hack/test.sh apps "$(APPS)"
+
 FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
