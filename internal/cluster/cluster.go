@@ -62,6 +62,8 @@ func newRemote(connection *Connection, passing clock.PassiveClock) (*Cluster, er
 	// The boundary has seen to TLS: with both, client-go would refuse.
 	config.TLSClientConfig = rest.TLSClientConfig{}
 	config.Transport = edge
+	// What a server of others warns of has no place in the operator's log.
+	config.WarningHandler = rest.NoWarnings{}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ var _ = Describe("A cluster that cannot be reached", func() {
 		}
 		group.Wait()
 		Expect(accepted.Load()).To(BeEquivalentTo(1))
-	}, NodeTimeout(patience))
+	}, NodeTimeout(time.Minute))
 
 	It("holds a request for a few seconds when it lets in and says nothing", func(ctx context.Context) {
 		target := shop.holding(ctx, "remote", newAPIServer(silent).kubeconfig("x"))
