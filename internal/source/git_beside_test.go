@@ -211,7 +211,7 @@ func TestFilesInGitLFSThatCannotBeTrustedAreRefused(t *testing.T) {
 		field  string
 		want   []string
 	}{
-		"other content": {spoil: func(_ *gitServer, s *lfsStore) { s.replace([]byte("other")) }, reason: v1alpha1.ReasonDigestMismatch, field: fieldGit,
+		"other content": {spoil: func(_ *gitServer, s *lfsStore) { s.replace([]byte(strings.Repeat("x", len(deployment)))) }, reason: v1alpha1.ReasonDigestMismatch, field: fieldGit,
 			want: []string{`"a.yaml"`, "something else"}},
 		"a longer file than said":  {spoil: func(_ *gitServer, s *lfsStore) { s.replace([]byte(strings.Repeat("x", 200_000))) }, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: []string{"larger than 100000 bytes"}},
 		"a file beyond the limit":  {spoil: func(*gitServer, *lfsStore) {}, limits: Limits{FileBytes: 20}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: []string{`"a.yaml" is larger than 20 bytes`}},

@@ -30,22 +30,22 @@ const maxTips = 512
 // errRefused is a server that answers a request for objects with something else.
 var errRefused = errors.New("the server does not send what was asked for")
 
-// objectsOf fetches the commit with its trees and files, and without history where the server can do that: where it advertises that it sends
-// any reachable commit, as the large hosts do, or where the commit is the tip of a branch or a tag. From other servers the last commits of
-// all branches and tags are taken, within the same limits.
+// objectsOf fetches the commit with its trees and files, and without history where the server sends commits by their hashes. The large hosts
+// and Git's own server do, whether they advertise it or not, for what a branch or a tag leads to. From other servers the last commits of all
+// branches and tags are taken, within the same limits.
 func (r *repository) objectsOf(ctx context.Context, from *url.URL, commit plumbing.Hash) (objects, error) {
 	session, advertised, err := r.advertised(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	tips := tipsOf(advertised)
-	byHash := advertised.Capabilities.Supports(capability.AllowReachableSHA1InWant)
-	if _, tip := tips[commit]; tip || byHash {
-		found, err := r.request(ctx, session, advertised, []plumbing.Hash{commit}, 1)
-		if errors.Is(err, errRefused) || (err == nil && found[commit].data == nil) {
-			return nil, r.missing(from, commit, "does not exist, or no branch or tag leads to it any more")
-		}
-		return found, err
+	found, err := r.request(ctx, session, advertised, []plumbing.Hash{commit}, 1)
+	switch {
+	case err == nil && found.objects[commit].data != nil:
+		return found.objects, nil
+	case err != nil && !errors.Is(err, errRefused):
+		return nil, err
+	case advertised.Capabilities.Supports(capability.AllowReachableSHA1InWant):
+		return nil, r.missing(from, commit, "does not exist, or no branch or tag leads to it any more")
 	}
 	return r.search(ctx, session, advertised, from, commit)
 }
@@ -113,7 +113,7 @@ func (r *repository) search(
 		wants = append(wants, tip)
 	}
 	if len(wants) == 0 || len(wants) > maxTips {
-		return nil, r.missing(from, commit, fmt.Sprintf("is not the tip of any of the %d branches and tags, and the server does not send commits by their hashes,", len(wants)))
+		return nil, r.missing(from, commit, fmt.Sprintf("is not sent by its hash, and the %d branches and tags are not searched (1 to %d would be)", len(wants), maxTips))
 	}
 	sort.Slice(wants, func(i, j int) bool { return wants[i].String() < wants[j].String() })
 	for _, depth := range historyDepths {
@@ -126,17 +126,33 @@ func (r *repository) search(
 				"tag the commit, or set `uploadpack.allowReachableSHA1InWant` on the server", commit, depth)
 		case err != nil:
 			return nil, err
-		case found[commit].data != nil:
-			return found, nil
+		case found.objects[commit].data != nil:
+			return found.objects, nil
+		case found.history == historyWhole:
+			return nil, r.missing(from, commit, "does not exist, or no branch or tag leads to it any more")
 		}
 	}
 	return nil, r.missing(from, commit, fmt.Sprintf("is not among the last %d commits of the branches and tags", historyDepths[len(historyDepths)-1]))
 }
 
+// received is what a server has sent.
+type received struct {
+	objects objects
+	history history
+}
+
+// history says how far back a server has sent it.
+type history string
+
+const (
+	historyCut   history = "Cut"
+	historyWhole history = "Whole"
+)
+
 // request takes the objects of the wanted commits, with their history down to the depth.
 func (r *repository) request(
 	ctx context.Context, session transport.UploadPackSession, advertised *packp.AdvRefs, wants []plumbing.Hash, depth int,
-) (objects, error) {
+) (*received, error) {
 	request := packp.NewUploadPackRequestFromCapabilities(advertised.Capabilities)
 	request.Wants = wants
 	if advertised.Capabilities.Supports(capability.Shallow) {
@@ -162,7 +178,10 @@ func (r *repository) request(
 	if err != nil {
 		return nil, r.transfer.cause(err)
 	}
-	return found, nil
+	if len(response.Shallows) > 0 {
+		return &received{objects: found, history: historyCut}, nil
+	}
+	return &received{objects: found, history: historyWhole}, nil
 }
 
 // refusal tells a server that was reached and declined from one that could not be reached.

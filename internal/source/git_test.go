@@ -5,14 +5,13 @@ package source
 
 import (
 	"bytes"
-	"compress/zlib"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -45,15 +44,33 @@ func TestACommitIsFetchedWithoutItsHistory(t *testing.T) {
 	}
 }
 
+// refuseByHash answers as a server that sends nothing but the tips of branches and tags.
+func refuseByHash(commit string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, request *http.Request) bool {
+		asked, err := io.ReadAll(request.Body)
+		request.Body = io.NopCloser(bytes.NewReader(asked))
+		if err != nil || !bytes.Contains(asked, []byte("want "+commit)) {
+			return false
+		}
+		text := "ERR upload-pack: not our ref " + commit
+		_, _ = fmt.Fprintf(w, "%04x%s", 4+len(text), text)
+		return true
+	}
+}
+
 func TestACommitIsFoundWhereverItIs(t *testing.T) {
 	for name, row := range map[string]struct {
-		byHash string
-		depth  int
+		advertised string
+		depth      int
+		// refused says that the server sends tips alone.
+		refused bool
+		posts   int
 	}{
-		"behind the tip, from a server that sends by hash":    {byHash: "true", depth: 3},
-		"behind the tip, from a server that does not":         {byHash: "false", depth: 3},
-		"far behind the tip, from a server that does not":     {byHash: "false", depth: 60},
-		"at the tip of a branch, from a server that does not": {byHash: "false"},
+		"behind the tip, from a server that says it sends by hash": {advertised: "true", depth: 3, posts: 1},
+		"behind the tip, from a server that does not say so":       {advertised: "false", depth: 3, posts: 1},
+		"behind the tip, from a server that refuses":               {advertised: "false", depth: 3, refused: true, posts: 2},
+		"far behind the tip, from a server that refuses":           {advertised: "false", depth: 60, refused: true, posts: 3},
+		"at the tip of a branch":                                   {advertised: "false", posts: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,9 +84,30 @@ func TestACommitIsFoundWhereverItIs(t *testing.T) {
 				work.git("commit", "-q", "-m", "later")
 			}
 			work.git("push", "-q", "origin", "HEAD:main")
-			g.configure(t, "shop", "uploadpack.allowReachableSHA1InWant", row.byHash)
-			tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), g.source("shop", commit, ""), Credentials{})
+			g.configure(t, "shop", "uploadpack.allowReachableSHA1InWant", row.advertised)
+			if row.refused {
+				g.set(refuseByHash(commit))
+			}
+			digest, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("shop", commit, ""), Credentials{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			posts := 0
+			for _, request := range g.seen() {
+				posts += strings.Count(request, http.MethodPost)
+			}
+			if posts != row.posts {
+				t.Errorf("the server was asked %d times for objects, want %d", posts, row.posts)
+			}
+			tree, err := g.fetcher(t, Limits{}).Fetch(t.Context(), g.source("shop", commit, ""), digest, Credentials{})
+			if err != nil {
+				t.Fatal(err)
+			}
 			expectTree(t, tree, map[string]string{"a.yaml": service})
+			if row.refused {
+				_, err = g.fetcher(t, Limits{DecompressedBytes: 4000}).Resolve(t.Context(), g.source("shop", commit, ""), Credentials{})
+				expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGitCommit, "tag the commit", "allowReachableSHA1InWant")
+			}
 		})
 	}
 }
@@ -87,7 +125,7 @@ func TestATaggedCommitIsATipToo(t *testing.T) {
 	expectTree(t, tree, map[string]string{"a.yaml": service})
 
 	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("shop", work.git("rev-parse", "v1"), ""), Credentials{})
-	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitCommit, "push a branch or a tag")
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGit, "is a tag and must be a commit")
 }
 
 func TestACommitThatIsGoneIsSaidToBeGone(t *testing.T) {
@@ -106,8 +144,13 @@ func TestACommitThatIsGoneIsSaidToBeGone(t *testing.T) {
 			work.git("commit", "-q", "--amend", "-m", "rewritten")
 			work.commit("force-pushed")
 
+			g.set(nil)
 			_, err := fetcher.Resolve(t.Context(), g.source("shop", first, ""), Credentials{})
 			expectError(t, err, v1alpha1.ReasonFetchFailed, fieldGitCommit, first, "push a branch or a tag", "tried again")
+			// By its hash, and in the history where that is not known to be the answer. The whole of it has been seen then.
+			if seen := g.seen(); len(seen) > 3 {
+				t.Errorf("the server was asked %v", seen)
+			}
 			// What has been seen before is still there to be rolled back to.
 			tree, err := fetcher.Fetch(t.Context(), g.source("shop", first, ""), digest, Credentials{})
 			if err != nil {
@@ -305,111 +348,4 @@ func TestAGitServerThatSendsOnToAnotherHostIsNotFollowed(t *testing.T) {
 	moved.Git.URL = g.url("old")
 	tree, _ := resolveAndFetch(t, g.fetcher(t, Limits{}), moved, credentials)
 	expectTree(t, tree, map[string]string{"a.yaml": service})
-}
-
-func TestFailuresOfAGitServerSayWhatToDo(t *testing.T) {
-	g := startGit(t, plainRegistry)
-	work := g.create(t, "shop")
-	work.write("a.yaml", service)
-	source := g.source("shop", work.commit("first"), "")
-	g.create(t, "empty")
-	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool {
-			http.Error(w, "no", code)
-			return true
-		}
-	}
-	post := func(then func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, request *http.Request) bool {
-			if request.Method == http.MethodPost {
-				then(w)
-			}
-			return request.Method == http.MethodPost
-		}
-	}
-	for name, row := range map[string]struct {
-		source    v1alpha1.ReleaseSource
-		intercept func(http.ResponseWriter, *http.Request) bool
-		reason    string
-		field     string
-		want      []string
-	}{
-		"401":                    {intercept: status(401), field: fieldGit + ".secretRef", want: []string{"401 Unauthorized", secretTypeBasicAuth}},
-		"403":                    {intercept: status(403), field: fieldGit + ".secretRef", want: []string{"403 Forbidden"}},
-		"404":                    {intercept: status(404), field: fieldGitURL, want: []string{"no Git repository"}},
-		"500":                    {intercept: status(500), field: fieldGitURL, want: []string{"500 Internal Server Error", "tried again"}},
-		"no such repository":     {source: g.source("other", source.Git.Commit, ""), field: fieldGitURL, want: []string{"no Git repository"}},
-		"an empty repository":    {source: g.source("empty", source.Git.Commit, ""), field: fieldGitURL, want: []string{"is empty"}},
-		"a page instead":         {intercept: func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true }, field: fieldGitURL, want: []string{"does not speak Git"}},
-		"500 for the pack":       {intercept: post(func(w http.ResponseWriter) { w.WriteHeader(500) }), field: fieldGitURL, want: []string{"500"}},
-		"a page for the pack":    {intercept: post(func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>no")) }), field: fieldGitCommit, want: []string{"does not exist"}},
-		"a pack that never ends": {intercept: post(func(w http.ResponseWriter) { endlessPack(w) }), reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: []string{"larger than 100000 bytes"}},
-		"references without end": {intercept: func(w http.ResponseWriter, _ *http.Request) bool {
-			endless(w, "001e# service=git-upload-pack\n0000")
-			return true
-		}, want: nil},
-		"a server that hangs": {intercept: func(_ http.ResponseWriter, request *http.Request) bool { <-request.Context().Done(); return true }, field: fieldGitCommit, want: []string{"did not answer in time"}},
-		"a pack that hangs": {intercept: func(w http.ResponseWriter, request *http.Request) bool {
-			return request.Method == http.MethodPost && hang(w, request)
-		}, field: fieldGitCommit, want: []string{"did not answer in time"}},
-		"a URL with a password":   {source: v1alpha1.ReleaseSource{Git: v1alpha1.GitSource{URL: "https://u:hidden@h/x", Commit: source.Git.Commit}}, reason: v1alpha1.ReasonInvalidSource, field: fieldGitURL, want: []string{"secretRef"}},
-		"a URL on this machine":   {source: v1alpha1.ReleaseSource{Git: v1alpha1.GitSource{URL: "file:///etc", Commit: source.Git.Commit}}, reason: v1alpha1.ReasonInvalidSource, field: fieldGitURL, want: []string{"https://HOST"}},
-		"a branch for the commit": {source: g.source("shop", "main", ""), reason: v1alpha1.ReasonInvalidSource, field: fieldGitCommit, want: []string{"40 hexadecimal digits"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g.set(row.intercept)
-			from := source
-			if row.source.Git.URL != "" {
-				from = row.source
-			}
-			_, err := g.fetcher(t, Limits{CompressedBytes: 100_000, Timeout: 3 * time.Second}).Resolve(t.Context(), from, Credentials{})
-			if row.want == nil {
-				if err == nil {
-					t.Fatal("got no error")
-				}
-				return
-			}
-			reason := row.reason
-			if reason == "" {
-				reason = v1alpha1.ReasonFetchFailed
-			}
-			expectError(t, err, reason, row.field, row.want...)
-			if strings.Contains(err.Error(), "hidden") {
-				t.Errorf("the error shows a password: %v", err)
-			}
-		})
-	}
-}
-
-// endless answers until nobody listens any more.
-func endless(w http.ResponseWriter, begin string) {
-	_, _ = w.Write([]byte(begin))
-	block := []byte(strings.Repeat("x", 4096))
-	for {
-		if _, err := w.Write(block); err != nil {
-			return
-		}
-	}
-}
-
-// endlessPack sends one small file after the other.
-func endlessPack(w http.ResponseWriter) {
-	var deflated bytes.Buffer
-	writer := zlib.NewWriter(&deflated)
-	_, _ = writer.Write([]byte("x"))
-	_ = writer.Close()
-	object := "\x31" + deflated.String()
-	_, _ = fmt.Fprintf(w, "00000008NAK\n%04x\x01PACK\x00\x00\x00\x02\xff\xff\xff\xff", 5+12)
-	for {
-		if _, err := fmt.Fprintf(w, "%04x\x01%s", 5+len(object), object); err != nil {
-			return
-		}
-	}
-}
-
-func hang(w http.ResponseWriter, request *http.Request) bool {
-	_, _ = w.Write([]byte("0008NAK\n"))
-	_ = http.NewResponseController(w).Flush()
-	<-request.Context().Done()
-	return true
 }

@@ -46,11 +46,11 @@ type checkout struct {
 
 // commit takes the files of a commit into the tree.
 func (w *walk) commit(ctx context.Context, here *checkout, hash plumbing.Hash) error {
-	received, err := w.repository.objectsOf(ctx, here.url, hash)
+	found, err := w.repository.objectsOf(ctx, here.url, hash)
 	if err != nil {
 		return err
 	}
-	memory, err := received.memory(hash, plumbing.CommitObject)
+	memory, err := found.memory(hash, plumbing.CommitObject)
 	if err != nil {
 		return err
 	}
@@ -58,12 +58,12 @@ func (w *walk) commit(ctx context.Context, here *checkout, hash plumbing.Hash) e
 	if err := commit.Decode(memory); err != nil {
 		return fmt.Errorf("the commit cannot be read: %w", err)
 	}
-	entries, err := received.entries(commit.TreeHash)
+	entries, err := found.entries(commit.TreeHash)
 	if err != nil {
 		return err
 	}
-	here.objects = received
-	if here.modules, err = received.modules(entries); err != nil {
+	here.objects = found
+	if here.modules, err = found.modules(entries); err != nil {
 		return err
 	}
 	return w.folder(ctx, here, commit.TreeHash, here.root)
@@ -76,7 +76,7 @@ func (o objects) memory(hash plumbing.Hash, kind plumbing.ObjectType) (*plumbing
 	case !present:
 		return nil, fmt.Errorf("the server left out the %s %s", kind, hash)
 	case found.kind != kind:
-		return nil, &contentError{fmt.Sprintf("%q is a %s and must be a %s: give the hash that `git rev-parse` shows for it with ^{commit}", hash, found.kind, kind)}
+		return nil, &contentError{fmt.Sprintf("%q is a %s and must be a %s: take the hash that `git rev-parse NAME^{commit}` shows", hash, found.kind, kind)}
 	}
 	memory := &plumbing.MemoryObject{}
 	memory.SetType(kind)
