@@ -75,6 +75,8 @@ type project struct {
 	*cluster.Project
 	clock   *clocktesting.FakeClock
 	clients map[string]client.Client
+	// stop the operator.
+	stop func()
 }
 
 func newProject(ctx context.Context, flags ...func(*controllers.Options)) *project {
@@ -89,7 +91,7 @@ func newProject(ctx context.Context, flags ...func(*controllers.Options)) *proje
 	DeferCleanup(func(ctx context.Context) {
 		Expect(client.IgnoreNotFound(p.as(cluster.Admin).Delete(ctx, p.namespace()))).To(Succeed())
 	})
-	p.operate(ctx, flags...)
+	p.stop = p.operate(ctx, flags...)
 	return p
 }
 
