@@ -18,7 +18,7 @@ import (
 var manifest = regexp.MustCompile("(?ms)^```yaml\n(apiVersion: assent.dev/.*?)^```$")
 
 var _ = Describe("the page of a kind", func() {
-	for _, kind := range []string{"release", "environment", "promotion"} {
+	for _, kind := range []string{"release", "environment", "promotion", "checks"} {
 		It("begins with an example that the API server takes: "+kind, func(ctx context.Context) {
 			content, err := os.ReadFile(repository + "/docs/" + kind + ".md")
 			Expect(err).NotTo(HaveOccurred())
