@@ -89,7 +89,7 @@ func (c *comparer) failed(ctx context.Context, key types.NamespacedName, wanted 
 	again := min(compareAgain<<min(faults, 10), compareAgainMost)
 	var reason *incomparable
 	lasting := errors.As(err, &reason) || unrunnable(err) || apply.KindOf(err) != apply.TransientError
-	if lasting || faults >= mostFaults || errors.As(err, new(*source.Error)) {
+	if lasting || faults >= mostFaults || errors.As(err, new(*source.Error)) || unreachable(err) != nil {
 		c.drifts.found(key, comparison{subject: wanted, unknown: promotion.Clip("what was applied cannot be compared with what was approved: "+err.Error(), mostUnknown)})
 		c.woken.ring(key)
 		again = compareAgainMost
@@ -119,7 +119,11 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 	if err != nil {
 		return nil, err
 	}
-	deployer, err := r.Promotions.Deployers.As(approved.Target, identityIn(key.Namespace, approved))
+	where, err := r.Promotions.places.of(ctx, key.Namespace, approved.Target)
+	if err != nil {
+		return nil, err
+	}
+	deployer, err := where.deployers.As(approved.Target, identityIn(key.Namespace, approved))
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +136,9 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 	if found.Total() == 0 || environment.Spec.Rollout.Drift != v1alpha1.DriftCorrect {
 		return result, nil
 	}
-	result.note, err = r.correct(ctx, environment, &correction{approved: approved, objects: objects, pairs: pairs, found: found, deployer: deployer})
+	result.note, err = r.correct(ctx, environment, &correction{
+		approved: approved, objects: objects, pairs: pairs, found: found, deployers: where.deployers, deployer: deployer,
+	})
 	if err != nil || result.note != "" {
 		return result, err
 	}

@@ -33,10 +33,12 @@ const (
 type correction struct {
 	approved *v1alpha1.AuditRecordSpec
 	// objects of the plan, and how a dry run has found them.
-	objects  []*unstructured.Unstructured
-	pairs    []plan.Pair
-	found    drift.Found
-	deployer *apply.Deployer
+	objects []*unstructured.Unstructured
+	pairs   []plan.Pair
+	found   drift.Found
+	// deployers of the target's cluster, and the one who applies.
+	deployers *apply.Factory
+	deployer  *apply.Deployer
 }
 
 // correct applies what has drifted again, as it was approved, and nothing else: nothing is pruned. It says why it does not; empty if it did.
@@ -45,7 +47,7 @@ type correction struct {
 func (r *EnvironmentReconciler) correct(ctx context.Context, environment *v1alpha1.Environment, wanted *correction) (string, error) {
 	key := client.ObjectKeyFromObject(environment)
 	defer r.Promotions.starting.lock(key)()
-	note, err := r.mustNotCorrect(ctx, environment, wanted.approved)
+	note, err := r.mustNotCorrect(ctx, environment, wanted)
 	if err != nil || note != "" {
 		return note, err
 	}
@@ -79,8 +81,8 @@ func (r *EnvironmentReconciler) correctionEntry(wanted *correction, refs []v1alp
 }
 
 // mustNotCorrect says, on live reads, why nothing may be applied now; empty if it may.
-func (r *EnvironmentReconciler) mustNotCorrect(ctx context.Context, seen *v1alpha1.Environment, approved *v1alpha1.AuditRecordSpec) (string, error) {
-	key := client.ObjectKeyFromObject(seen)
+func (r *EnvironmentReconciler) mustNotCorrect(ctx context.Context, seen *v1alpha1.Environment, wanted *correction) (string, error) {
+	key, approved := client.ObjectKeyFromObject(seen), wanted.approved
 	// The history before the Environment, as a start reads them: see prove.
 	state, err := r.Ledger.State(ctx, key, seen.Status.Audit)
 	if err != nil {
@@ -110,7 +112,7 @@ func (r *EnvironmentReconciler) mustNotCorrect(ctx context.Context, seen *v1alph
 	if note, err := r.guardStands(ctx, key.Namespace, approved); err != nil || note != "" {
 		return note, err
 	}
-	if err := r.Promotions.Deployers.CheckDeployer(ctx, approved.Target); err != nil {
+	if err := wanted.deployers.CheckDeployer(ctx, approved.Target); err != nil {
 		if apply.KindOf(err) == apply.DeployerError {
 			return err.Error(), nil
 		}

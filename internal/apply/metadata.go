@@ -16,6 +16,8 @@ import (
 // Secret never leave the API server by it.
 func (f *Factory) Metadata(target v1alpha1.Target, promotion PromotionIdentity) (metadata.Interface, error) {
 	config := rest.CopyConfig(f.config)
+	// What unpacks an answer holds 50 KiB for as long as a watch runs, and these watches bring next to nothing.
+	config.DisableCompression = true
 	config.Impersonate = rest.ImpersonationConfig{
 		UserName: Username(target),
 		Extra:    map[string][]string{v1alpha1.ExtraPromotion: {promotion.String()}},

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// MostObjects and MostFields bound what Shown tells: so many objects, and so many fields of each.
-	MostObjects, MostFields = 16, 16
+	// MostObjects bounds how many objects Shown tells of.
+	MostObjects = 16
+	// MostFields bounds how many fields it tells of each.
+	MostFields = 16
 	// mostPath is how long a path may be, in bytes; what is longer is cut.
 	mostPath = 512
 	// gone is the message of an object that is not there.

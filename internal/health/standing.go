@@ -125,7 +125,7 @@ func (s *Standing) Track(ctx context.Context, environment types.NamespacedName, 
 	held := map[standingKey]*standingWatch{}
 	for i, key := range keys {
 		if _, found := held[key]; !found {
-			held[key] = s.acquire(key, borrowed)
+			held[key] = s.acquire(key, borrowed) //nolint:contextcheck // the watches outlive this call; Stop ends them
 		}
 		next.watches[i] = held[key]
 	}

@@ -304,9 +304,9 @@ func (w *standingWatch) tellOwner(object types.NamespacedName, before, now recor
 }
 
 // applied says whether an object is one that was applied in the Environment, and that a watch brings.
-func (e *standingEnvironment) applied(watch *standingWatch, object types.NamespacedName) bool {
+func (e *standingEnvironment) applied(by *standingWatch, object types.NamespacedName) bool {
 	for i, held := range e.watches {
-		if ref := e.expected[i].Ref; held == watch && ref.Name == object.Name && ref.Namespace == object.Namespace {
+		if ref := e.expected[i].Ref; held == by && ref.Name == object.Name && ref.Namespace == object.Namespace {
 			return true
 		}
 	}
