@@ -53,7 +53,7 @@ type Applied struct {
 // sorted (plan.Sort). On an error the result holds what had been applied until then, and the later waves have not been begun.
 //
 // Looked is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again, and one
-// that differs is written without being read again. An object that cannot be changed is deleted and created again where that is allowed; see
+// that differs, or is absent, is written without being read again. An object that cannot be changed is deleted and created again where that is allowed; see
 // v1alpha1.AnnotationImmutable.
 func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured, looked ...plan.Pair) (Result, error) {
 	var result Result
@@ -77,8 +77,9 @@ func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructur
 
 func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]plan.Pair) ([]Applied, error) {
 	done := make([]*Applied, len(wave))
+	vacant := newVacancies(wave, known)
 	err := each(wave, func(i int, object *unstructured.Unstructured) *problem {
-		applied, trouble := d.applyOne(ctx, object, known[plan.Reference(object)])
+		applied, trouble := d.applyOne(ctx, object, known[plan.Reference(object)], vacant.certain(ctx, d, i, object))
 		done[i] = applied
 		return trouble
 	})
@@ -96,14 +97,14 @@ const attempts = 5
 
 // applyOne brings one object into the cluster. Each write names the very version that it was decided on, so that nothing is written over
 // that was not looked at: when somebody else has written in between, the object is looked at again.
-func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known plan.Pair) (*Applied, *problem) {
+func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known plan.Pair, vacant bool) (*Applied, *problem) {
 	var trouble *problem
 	for range attempts {
 		var seen comparison
-		if seen, trouble = d.decide(ctx, object, known); trouble != nil {
+		if seen, trouble = d.decide(ctx, object, known, vacant); trouble != nil {
 			return nil, trouble
 		}
-		known = plan.Pair{} // used up: if the write fails it was not true any more
+		known, vacant = plan.Pair{}, false // used up: if the write fails it was not true any more
 		var applied *Applied
 		if applied, trouble = d.carryOut(ctx, object, seen); trouble == nil || !overtaken(trouble.cause) {
 			return applied, trouble
@@ -118,8 +119,11 @@ func overtaken(err error) bool {
 }
 
 // decide what has to be done for an object. What was found to differ just before is not looked at again: the write says which version it
-// is meant for. What was absent is: there is no apply that only creates.
-func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured, known plan.Pair) (comparison, *problem) {
+// is meant for. Nor is what is certainly vacant.
+func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured, known plan.Pair, vacant bool) (comparison, *problem) {
+	if vacant {
+		return d.find(object, release{})
+	}
 	if known.Live != nil && known.Merged != nil && !known.Recreate && !sameAsLive(known.Live, known.Merged) {
 		seen, trouble := d.find(object, release{})
 		if trouble != nil {

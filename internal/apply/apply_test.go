@@ -25,6 +25,7 @@ import (
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/apply"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/test/cluster"
 )
 
 const web = `
@@ -143,6 +144,42 @@ var _ = Describe("Apply", func() {
 		for name, value := range map[string]string{"new": "theirs", "changes": "theirs", "same": "ours"} {
 			Expect(p.configMap(ctx, name)).To(HaveKeyWithValue("value", value))
 		}
+	})
+
+	It("lists what is taken instead of reading each object that it creates, and leaves alone what another Environment has created since", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		var ours []string
+		for i := range 10 {
+			ours = append(ours, configMap(fmt.Sprintf("new-%d", i), "mine"))
+		}
+		objects := p.objects(strings.Join(ours, "\n---\n"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		staging := apply.Owner{Project: "shop", Environment: "staging"}
+		Expect(p.deployer.Apply(ctx, p.objectsOf(staging, configMap("new-3", "theirs")))).Error().NotTo(HaveOccurred())
+		Expect(admin.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "new-4"}, Data: map[string]string{"value": "nobody's"}})).To(Succeed())
+
+		reads := p.reads.Load()
+		result, err := p.deployer.Apply(ctx, objects, looked...)
+		Expect(err).To(And(haveKind(apply.ForeignError), MatchError(ContainSubstring(`ConfigMap "new-3" belongs to Environment "staging"`))))
+		Expect(result.Changed()).To(Equal(9))
+		Expect(p.reads.Load()-reads).To(BeEquivalentTo(3), "one list, and the two that are there after all")
+		Expect(p.configMap(ctx, "new-3")).To(HaveKeyWithValue("value", "theirs"))
+		Expect(p.configMap(ctx, "new-4")).To(HaveKeyWithValue("value", "mine"), "what is no Environment's is taken over, as it would have been before")
+	})
+
+	It("reads each object that it creates when the deployer may not list", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		powerful, err := local.Config(cluster.Admin)
+		Expect(err).NotTo(HaveOccurred())
+		limited := placeAt(v1alpha1.Target{Namespace: p.target.Namespace, ServiceAccountName: "no-list"}, powerful)
+		limited.allow(ctx, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "create", "patch"}})
+		objects := limited.objects(configMap("a", "x") + "\n---\n" + configMap("b", "x") + "\n---\n" + configMap("c", "x") + "\n---\n" + configMap("d", "x"))
+		looked, err := limited.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		reads := limited.reads.Load()
+		Expect(limited.deployer.Apply(ctx, objects, looked...)).Error().NotTo(HaveOccurred())
+		Expect(limited.reads.Load()-reads).To(BeEquivalentTo(5), "a list that is refused, and each of the four")
 	})
 
 	It("makes again what somebody has deleted since it was looked at", func(ctx context.Context) {

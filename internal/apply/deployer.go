@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
@@ -79,7 +80,11 @@ func (f *Factory) As(target v1alpha1.Target, promotion PromotionIdentity) (*Depl
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %q: %w", Username(target), err)
 	}
-	return &Deployer{client: client, mapper: f.mapper, target: target}, nil
+	names, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the metadata that %q may read: %w", Username(target), err)
+	}
+	return &Deployer{client: client, metadata: names, mapper: f.mapper, target: target}, nil
 }
 
 // Username is the deployer as the API server knows it.
@@ -112,9 +117,10 @@ func (f *Factory) CheckDeployer(ctx context.Context, target v1alpha1.Target) err
 
 // Deployer reads and writes as the service account of a target, for one promotion.
 type Deployer struct {
-	client dynamic.Interface
-	mapper meta.RESTMapper
-	target v1alpha1.Target
+	client   dynamic.Interface
+	metadata metadata.Interface
+	mapper   meta.RESTMapper
+	target   v1alpha1.Target
 }
 
 // Reader is the deployer's own client, for the watches that the operator has no right to.
@@ -162,10 +168,10 @@ func create(ctx context.Context, resource dynamic.ResourceInterface, object *uns
 // overwrite applies an object over one version of it. It is a conflict when that is not the version that is there.
 func overwrite(ctx context.Context, resource dynamic.ResourceInterface, object, over *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	versioned := &unstructured.Unstructured{Object: maps.Clone(object.Object)}
-	metadata, _ := object.Object["metadata"].(map[string]any)
-	metadata = maps.Clone(metadata)
-	metadata["uid"], metadata["resourceVersion"] = string(over.GetUID()), over.GetResourceVersion()
-	versioned.Object["metadata"] = metadata
+	said, _ := object.Object["metadata"].(map[string]any)
+	named := maps.Clone(said)
+	named["uid"], named["resourceVersion"] = string(over.GetUID()), over.GetResourceVersion()
+	versioned.Object["metadata"] = named
 	return patch(ctx, resource, versioned, metav1.PatchOptions{Force: ptr.To(true)})
 }
 

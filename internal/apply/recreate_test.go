@@ -11,7 +11,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -117,13 +116,7 @@ var _ = Describe("An object that cannot be changed", func() {
 		powerful, err := local.Config(cluster.Admin)
 		Expect(err).NotTo(HaveOccurred())
 		limited := placeAt(v1alpha1.Target{Namespace: p.target.Namespace, ServiceAccountName: "no-delete"}, powerful)
-		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "no-delete", Namespace: p.target.Namespace}, Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "create", "patch"}}}}
-		Expect(admin.Create(ctx, role)).To(Succeed())
-		Expect(admin.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "no-delete", Namespace: p.target.Namespace},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: p.target.Namespace, Name: "no-delete"}},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "no-delete"}})).To(Succeed())
-		awaitRight(ctx, limited.target, authorizationv1.ResourceAttributes{Namespace: p.target.Namespace, Verb: "patch", Resource: "configmaps"})
+		limited.allow(ctx, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "create", "patch"}})
 		manifest := "{apiVersion: v1, kind: ConfigMap, metadata: {name: a" + recreate + "}, immutable: true, data: {a: %s}}"
 		Expect(limited.deployer.Apply(ctx, limited.objects(fmt.Sprintf(manifest, "one")))).Error().NotTo(HaveOccurred())
 		_, err = limited.deployer.Compare(ctx, limited.objects(fmt.Sprintf(manifest, "two")))

@@ -63,9 +63,11 @@ func (p *place) measure(ctx context.Context, times *comparisonOfTimes, round int
 		looked, err := p.deployer.Compare(ctx, objects)
 		Expect(err).NotTo(HaveOccurred())
 		times.compare = append(times.compare, time.Since(started))
+		before := p.requests()
 		started = time.Now()
 		result, err := p.deployer.Apply(ctx, objects, looked...)
 		times.ours = append(times.ours, time.Since(started))
+		times.requests = append(times.requests, float64(p.requests()-before))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(Equal(2 * pairsOfObjects))
 	}
@@ -85,8 +87,12 @@ func (p *place) measure(ctx context.Context, times *comparisonOfTimes, round int
 	rollout()
 }
 
+func (p *place) requests() int64 {
+	return p.reads.Load() + p.tries.Load() + p.writes.Load()
+}
+
 // onlyWrite is the floor: it sends the writes, and does nothing else.
-func onlyWrite(ctx context.Context, client dynamic.Interface, objects []*unstructured.Unstructured) error {
+func onlyWrite(ctx context.Context, reader dynamic.Interface, objects []*unstructured.Unstructured) error {
 	resources := map[string]schema.GroupVersionResource{
 		"ConfigMap": {Version: "v1", Resource: "configmaps"}, "Deployment": {Group: "apps", Version: "v1", Resource: "deployments"},
 	}
@@ -102,7 +108,7 @@ func onlyWrite(ctx context.Context, client dynamic.Interface, objects []*unstruc
 				errs[i] = err
 				return
 			}
-			_, errs[i] = client.Resource(resources[object.GetKind()]).Namespace(object.GetNamespace()).Patch(ctx, object.GetName(), types.ApplyPatchType, content,
+			_, errs[i] = reader.Resource(resources[object.GetKind()]).Namespace(object.GetNamespace()).Patch(ctx, object.GetName(), types.ApplyPatchType, content,
 				metav1.PatchOptions{FieldManager: v1alpha1.FieldManager, Force: ptr.To(true)})
 		})
 	}
@@ -136,6 +142,7 @@ func fifty(prefix, value string) string {
 type comparisonOfTimes struct {
 	what                 string
 	ours, floor, compare []time.Duration
+	requests             []float64
 }
 
 func (c *comparisonOfTimes) ratios() []float64 {
@@ -148,9 +155,9 @@ func (c *comparisonOfTimes) ratios() []float64 {
 
 func (c *comparisonOfTimes) String() string {
 	ratios := c.ratios()
-	return fmt.Sprintf("%s 50 objects, %d rounds: rollout %s (%s to %s), only the writes %s (%s to %s), ratio %.2f (%.2f to %.2f); looking before that %s",
+	return fmt.Sprintf("%s 50 objects, %d rounds: rollout %s (%s to %s), only the writes %s (%s to %s), ratio %.2f (%.2f to %.2f); %.0f requests (%.0f to %.0f); looking before that %s",
 		c.what, len(c.ours), median(c.ours), slices.Min(c.ours), slices.Max(c.ours), median(c.floor), slices.Min(c.floor), slices.Max(c.floor),
-		median(ratios), slices.Min(ratios), slices.Max(ratios), median(c.compare))
+		median(ratios), slices.Min(ratios), slices.Max(ratios), median(c.requests), slices.Min(c.requests), slices.Max(c.requests), median(c.compare))
 }
 
 func median[T float64 | time.Duration](values []T) T {

@@ -177,6 +177,20 @@ func (p *place) ref(group, kind, name string) v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{Group: group, Kind: kind, Namespace: p.target.Namespace, Name: name}
 }
 
+// allow gives the deployer rights in its namespace.
+func (p *place) allow(ctx context.Context, rule rbacv1.PolicyRule) {
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: p.target.ServiceAccountName, Namespace: p.target.Namespace}, Rules: []rbacv1.PolicyRule{rule}}
+	Expect(admin.Create(ctx, role)).To(Succeed())
+	Expect(admin.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name, Namespace: p.target.Namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: p.target.Namespace, Name: p.target.ServiceAccountName}},
+	})).To(Succeed())
+	for _, verb := range rule.Verbs {
+		awaitRight(ctx, p.target, authorizationv1.ResourceAttributes{Namespace: p.target.Namespace, Verb: verb, Group: rule.APIGroups[0], Resource: rule.Resources[0]})
+	}
+}
+
 // allowEverywhere gives the deployer rights in the whole cluster, and takes them back after the test.
 func (p *place) allowEverywhere(ctx context.Context, rules ...rbacv1.PolicyRule) {
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-deployer-"}, Rules: rules}
