@@ -172,7 +172,7 @@ func callSteps(name string, arguments []any) int {
 		}
 		return min(longest*max(longest, len(arguments))/64, maxSteps+1)
 	case name == "derivePassword":
-		return maxSteps / 20
+		return maxSteps / 10
 	}
 	return 0
 }

@@ -41,8 +41,8 @@ func (m *meter) vary(function string) {
 }
 
 // varied are the functions of that kind that a template has called, in order.
-func (m *meter) varied(template string) []string {
-	return slices.Sorted(maps.Keys(m.varying[template]))
+func (m *meter) varied(file string) []string {
+	return slices.Sorted(maps.Keys(m.varying[file]))
 }
 
 // made up text from an alphabet: another one with each call and each run, and the same whenever the chart is rendered.
@@ -67,7 +67,7 @@ func (m *meter) made(function, alphabet string, count int) (string, error) {
 }
 
 func (m *meter) pem(function, kind string) string {
-	text, _ := m.made(function, letters+digits, 256) //nolint:errcheck // it is short enough
+	text, _ := m.made(function, letters+digits, 256)
 	return fmt.Sprintf("-----BEGIN %s-----\n%s\n-----END %s-----\n", kind, text, kind)
 }
 
@@ -138,14 +138,13 @@ func (m *meter) hashed(user string) (string, error) {
 // timeFunctions take the time where they are given none, and the machine's time zone where they are told none: here that is UTC.
 func (m *meter) timeFunctions() template.FuncMap {
 	all := template.FuncMap{
-		"now":    func() time.Time { return m.now("now") },
-		"ago":    func(any) string { return m.now("ago").Sub(time.Time{}.AddDate(2000, 0, 0)).String() },
-		"toDate": func(layout, text string) time.Time { parsed, _ := time.Parse(layout, text); return parsed }, //nolint:errcheck // as in Helm, what is no date is the first of all
-		"mustToDate": func(layout, text string) (time.Time, error) {
-			return time.Parse(layout, text)
-		},
-		"date":     func(layout string, at any) string { return m.date("date", layout, at, "UTC") },
-		"htmlDate": func(at any) string { return m.date("htmlDate", time.DateOnly, at, "UTC") },
+		"now": func() time.Time { return m.now("now") },
+		"ago": func(any) string { return m.now("ago").Sub(time.Time{}.AddDate(2000, 0, 0)).String() },
+		// As in Helm, what is no date is the first of all.
+		"toDate":     func(layout, text string) time.Time { parsed, _ := time.Parse(layout, text); return parsed },
+		"mustToDate": time.Parse,
+		"date":       func(layout string, at any) string { return m.date("date", layout, at, "UTC") },
+		"htmlDate":   func(at any) string { return m.date("htmlDate", time.DateOnly, at, "UTC") },
 		"htmlDateInZone": func(at any, zone string) string {
 			return m.date("htmlDateInZone", time.DateOnly, at, zone)
 		},

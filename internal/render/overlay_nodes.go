@@ -48,7 +48,7 @@ func scalarNode(tag, value string) *kyaml.Node {
 
 // nodeValue is the way back.
 func nodeValue(node *kyaml.Node) (any, error) {
-	switch node.Kind {
+	switch node.Kind { //nolint:exhaustive // kustomize has other names for the same kinds, which the linter takes for more of them
 	case kyaml.MappingNode:
 		fields := make(map[string]any, len(node.Content)/2)
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -71,9 +71,9 @@ func nodeValue(node *kyaml.Node) (any, error) {
 		return items, nil
 	case kyaml.ScalarNode:
 		return scalarValue(node)
-	case kyaml.DocumentNode, kyaml.AliasNode:
+	default:
+		return nil, fmt.Errorf("kustomize made a node of kind %d, which is no value", node.Kind)
 	}
-	return nil, fmt.Errorf("kustomize made a node of kind %d, which is no value", node.Kind)
 }
 
 func scalarValue(node *kyaml.Node) (any, error) {
