@@ -50,6 +50,7 @@ var _ = Describe("A rollout of 50 objects", Label("speed"), func() {
 		}
 		for _, times := range []*comparisonOfTimes{creating, updating} {
 			fmt.Println(times) // the figures are worth seeing when all is well, too
+			Expect(median(times.requests)).To(BeNumerically("<=", 2*pairsOfObjects+2), "one list for each of the two kinds, and the writes")
 			Expect(median(times.ratios())).To(BeNumerically("<=", mostTimesFloor), times.String())
 		}
 	})
