@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,9 +17,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/apply"
 	"github.com/assent-dev/assent/internal/check"
 	"github.com/assent-dev/assent/internal/health"
+	"github.com/assent-dev/assent/internal/render"
 	"github.com/assent-dev/assent/internal/rules"
+	"github.com/assent-dev/assent/internal/signature"
 )
 
 // recheck is how often something is looked for again that is not watched: a missing deployer, and the rights of a promoter.
@@ -58,6 +60,8 @@ type EnvironmentReconciler struct {
 type surroundings struct {
 	now         time.Time
 	hasDeployer bool
+	// unreachable says why the target's cluster cannot be used; empty if it can.
+	unreachable string
 	// problems with the rules.
 	problems []rules.Problem
 	// waiting are the Promotions that have waited for a while, oldest first, at most as many as are shown, and waitingCount all of them.
@@ -142,19 +146,33 @@ func (r *EnvironmentReconciler) observe(ctx context.Context, environment *v1alph
 		return seen, nil
 	}
 	if !accepted(environment) { // it was there; that it went missing is found by whoever needs it
-		target := environment.Spec.Target
-		deployer, err := find(ctx, r.Live, &corev1.ServiceAccount{}, types.NamespacedName{Namespace: target.Namespace, Name: target.ServiceAccountName})
-		if err != nil {
-			return seen, err
-		}
-		if seen.hasDeployer = deployer != nil; !seen.hasDeployer {
+		if err := r.lookAtTarget(ctx, environment, &seen); err != nil || seen.unreachable != "" || !seen.hasDeployer {
 			seen.again = earlier(seen.again, seen.now.Add(recheck))
-			return seen, nil
+			return seen, err
 		}
 	}
 	seen.asked, err = r.autoPromote(ctx, environment, project, seen.now)
 	seen.again = earlier(seen.again, seen.asked.again)
 	return seen, err
+}
+
+// lookAtTarget finds out whether the target's cluster can be reached, and whether the deployer is there.
+func (r *EnvironmentReconciler) lookAtTarget(ctx context.Context, environment *v1alpha1.Environment, seen *surroundings) error {
+	target := environment.Spec.Target
+	where, err := r.Promotions.places.lately(ctx, environment.Namespace, target)
+	if err == nil {
+		err = where.deployers.CheckDeployer(ctx, target)
+	}
+	closed := unreachable(err)
+	switch {
+	case closed != nil:
+		seen.unreachable = closed.Message
+		return nil
+	case err != nil && apply.KindOf(err) == apply.DeployerError:
+		seen.hasDeployer = false
+		return nil
+	}
+	return err
 }
 
 // project is every Environment of the project by name, this one as it is at hand. They must not be changed.
@@ -181,6 +199,10 @@ func problemsOf(environment *v1alpha1.Environment, project map[string]*v1alpha1.
 		for _, problem := range check.Problems(environment.Spec.Checks) {
 			problems = append(problems, []rules.Problem{rules.Problem(problem)})
 		}
+		for _, problem := range render.OverlayProblems(environment.Spec.Overlay) {
+			problems = append(problems, []rules.Problem{rules.Problem(problem)})
+		}
+		problems = append(problems, signature.Problems(environment.Spec.Signatures))
 	}
 	return rules.Join(problems...), closes
 }

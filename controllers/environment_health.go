@@ -51,7 +51,7 @@ type standing struct {
 // lookAtStanding asks how what the last rollout has applied is doing, and whether it is as it was approved, and keeps both watched.
 func (r *EnvironmentReconciler) lookAtStanding(ctx context.Context, environment *v1alpha1.Environment, seen *surroundings) error {
 	key := client.ObjectKeyFromObject(environment)
-	if !wholePlan(&environment.Status) {
+	if !wholePlan(&environment.Status) || movedAway(environment) {
 		r.letGo(key)
 		return nil
 	}
@@ -121,6 +121,14 @@ func (r *EnvironmentReconciler) letGo(key types.NamespacedName) {
 // elsewhere says that an Environment's target is in another cluster, where nothing is watched between rollouts.
 func elsewhere(environment *v1alpha1.Environment) bool {
 	return environment.Spec.Target.Cluster != (v1alpha1.TargetCluster{})
+}
+
+// movedAway says that what runs in an Environment is in another namespace than its target is now. It may even be in another cluster, whose namespaces
+// anybody may name: what bears the same name here must not be looked at with the operator's rights, nor as a deployer that nobody had to prove a right to.
+func movedAway(environment *v1alpha1.Environment) bool {
+	return slices.ContainsFunc(environment.Status.Inventory, func(ref v1alpha1.ObjectReference) bool {
+		return ref.Namespace != "" && ref.Namespace != environment.Spec.Target.Namespace
+	})
 }
 
 // deployersReaders read with the rights of an Environment's deployer.

@@ -49,6 +49,8 @@ func environmentReadiness(environment *v1alpha1.Environment, seen surroundings) 
 	switch {
 	case len(seen.problems) > 0:
 		ready.Reason, ready.Message = v1alpha1.ReasonInvalidRules, rules.Text(seen.problems)
+	case seen.unreachable != "":
+		ready.Reason, ready.Message = v1alpha1.ReasonClusterUnreachable, seen.unreachable
 	case !seen.hasDeployer:
 		ready.Reason = v1alpha1.ReasonDeployerMissing
 		ready.Message = fmt.Sprintf("`spec.target`: service account %q does not exist in namespace %q: create it, and bind it to a Role that allows what releases need there",

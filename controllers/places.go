@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -147,8 +146,8 @@ func (p *places) stop(promotion types.NamespacedName) {
 
 // unreachable is the blocker that a cluster closes which cannot be used now; nil if the error is another one.
 func unreachable(err error) *v1alpha1.Blocker {
-	var problem *cluster.Error
-	if !errors.As(err, &problem) {
+	problem := cluster.Problem(err)
+	if problem == nil {
 		return nil
 	}
 	return &v1alpha1.Blocker{Gate: v1alpha1.GateTarget, Message: problem.Error(),

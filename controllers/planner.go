@@ -189,6 +189,7 @@ func refusal(err error, target v1alpha1.Target) (*promotion.Planned, error) {
 	var unlocked *lockError
 	var unread *valuesError
 	var unsigned *signature.Error
+	// Before the others: a cluster that refuses the kubeconfig says nothing about the deployer.
 	if closed := unreachable(err); closed != nil {
 		return &promotion.Planned{Unable: closed.Message, Remedy: closed.Clears}, nil
 	}

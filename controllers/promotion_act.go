@@ -33,10 +33,10 @@ func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotio
 	case promotion.Acknowledge:
 		return outcome{}, r.acknowledge(ctx, seen)
 	case promotion.Watch:
-		return outcome{after: next.Deadline}, nil
+		return r.watch(ctx, seen, next.Deadline)
 	case promotion.Verify:
 		r.runChecks(seen, next, next.Run) //nolint:contextcheck // a check outlives this call; forget and Start end it
-		return outcome{after: next.Deadline}, nil
+		return r.watch(ctx, seen, next.Deadline)
 	case promotion.RollBack:
 		return outcome{again: true}, nil // it begins when the status says so
 	case promotion.Start:
@@ -119,6 +119,26 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 		known.Rendering = Rendering{} // a thousand rollouts that wait for health must not hold their objects
 	}
 	return outcome{again: true}, nil
+}
+
+// watch what was applied until the deadline. In another cluster the credentials can be replaced meanwhile; then the watches are made anew with the new ones.
+func (r *PromotionReconciler) watch(ctx context.Context, seen *view, deadline time.Duration) (outcome, error) {
+	known := seen.rollout
+	if known == nil || known.where == nil || !known.where.Remote() {
+		return outcome{after: deadline}, nil
+	}
+	before := known.where
+	deployer, err := r.deployer(ctx, seen)
+	if err != nil {
+		return r.failed(seen, err)
+	}
+	if known.where != before {
+		err = known.where.health.Track(keyOf(seen.Promotion), known.watched, deployer.Reader()) //nolint:contextcheck // the watches outlive this call; Stop ends them
+		if err != nil {
+			return r.failed(seen, err)
+		}
+	}
+	return outcome{after: min(deadline, recheck)}, nil
 }
 
 // deployer of a rollout, in the cluster that its intent names.
@@ -221,6 +241,11 @@ func expected(applied apply.Result) []health.Expected {
 
 // failed keeps a failure that no retry mends for the next decision; any other is returned, to be tried again.
 func (r *PromotionReconciler) failed(seen *view, err error) (outcome, error) {
+	closed := unreachable(err) // that passes, or the rollout's time does
+	if closed != nil {
+		seen.rollout.trouble = closed.Message
+		return outcome{}, err
+	}
 	if unrunnable(err) || apply.KindOf(err) != apply.TransientError {
 		seen.rollout.failure = err.Error()
 		return outcome{again: true}, nil

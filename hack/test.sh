@@ -25,6 +25,8 @@ stop_cluster() {
   if [ -n "$cluster" ]; then
     say "stopping the cluster"
     "$devcluster" down --dir "$cluster" || result=1
+    # A suite that was ended by force leaves its second cluster behind.
+    if [ -d "$cluster/second" ]; then "$devcluster" down --dir "$cluster/second" || result=1; fi
     if [ $result = 0 ]; then rm -rf "$cluster"; else echo "the cluster's logs are kept in $cluster"; fi
   fi
   if [ $result = 0 ]; then say "all tests passed"; else say "FAILED"; fi

@@ -72,7 +72,7 @@ func ofVersions(auto v1alpha1.AutoPromotion) []Problem {
 }
 
 // order of the fields in an Environment's spec.
-var order = []string{"after", "soakSeconds", "windows", "hold", "approval", "rollout", "rollback", "checks", "autoPromotion"}
+var order = []string{"target", "after", "soakSeconds", "windows", "hold", "approval", "rollout", "rollback", "signatures", "overlay", "checks", "autoPromotion"}
 
 // Join puts problems that were found in several places into the order of an Environment's spec.
 func Join(found ...[]Problem) []Problem {
