@@ -1,0 +1,29 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Memory is how many bytes of memory the operator holds now: its resident set.
+func (o *Operator) Memory() (int64, error) {
+	if !o.Running() {
+		return 0, errors.New("the operator does not run")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the operator's memory: %w", err)
+	}
+	for line := range bytes.Lines(status) {
+		var kilobytes int64
+		if _, err := fmt.Sscanf(string(line), "VmRSS: %d kB", &kilobytes); err == nil {
+			return kilobytes << 10, nil
+		}
+	}
+	return 0, errors.New("the system does not tell how much memory the operator holds")
+}
