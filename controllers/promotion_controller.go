@@ -30,12 +30,12 @@ type PromotionReconciler struct {
 	// Deployers of this cluster.
 	Deployers *apply.Factory
 	Ledger    *Ledger
-	Clock   clock.WithDelayedExecution
-	Events  events.EventRecorder
+	Clock     clock.WithDelayedExecution
+	Events    events.EventRecorder
 
 	// places are the clusters that promotions go to, and values what their Environments take values from.
 	places *places
-	values     *valueWatches
+	values *valueWatches
 
 	rollouts *rollouts
 	writes   *writes

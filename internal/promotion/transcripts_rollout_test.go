@@ -68,7 +68,7 @@ var rolloutTranscripts = map[string]func(w *world){
 		w.verifiedBy("errors", 5)
 		w.requested()
 		w.healthy(3)
-		w.passes("everything is given its longest time", 15*time.Minute)
+		w.passes("everything is given its longest time", 30*time.Minute)
 	},
 	"verification-while-a-pod-fails": func(w *world) {
 		w.nobodyApproves()

@@ -65,27 +65,36 @@ func failedCheck(seen Observation) string {
 	return ""
 }
 
-// verification is how long the checks after a rollout may take: as long as the slowest of them does when each repetition needs every attempt.
+// verification is how long the checks after a rollout may take: twice as long as the slowest of them does when each repetition needs every attempt. Each ends
+// by itself before that, unless a process dies: the next one begins anew.
 func verification(environment *v1alpha1.Environment) time.Duration {
 	var longest time.Duration
 	for _, check := range checksOf(environment, v1alpha1.CheckAfter) {
-		each := seconds(check.TimeoutSeconds) + seconds(check.IntervalSeconds)
+		each := seconds(check.TimeoutSeconds) + seconds(check.IntervalSeconds) + grace
 		longest = max(longest, time.Duration(max(check.Times, 1))*time.Duration(max(check.Attempts, 1))*each)
 	}
-	return longest
+	return 2 * longest
 }
 
 // verifying says in words how far the checks are.
 func verifying(seen Observation) string {
 	checks := checksOf(seen.Environment, v1alpha1.CheckAfter)
-	var open []string
+	var open, courses []string
 	for _, check := range checks {
 		if runs(seen, check.Name) || answerOf(seen, check.Name) == nil {
 			open = append(open, check.Name)
+			if sofar := seen.Checks[check.Name].SoFar; sofar != "" {
+				courses = append(courses, fmt.Sprintf("%q %s", check.Name, sofar))
+			}
 		}
 	}
-	return fmt.Sprintf("every object is healthy; %d of %s passed, waiting for %s", len(checks)-len(open), counted(len(checks), "check"), quoted(open, "and"))
+	return sentence(append([]string{
+		fmt.Sprintf("every object is healthy; %d of %s passed, waiting for %s", len(checks)-len(open), counted(len(checks), "check"), quoted(open, "and")),
+	}, courses...))
 }
+
+// grace is how long the Job of a check may take to be seen beyond its time.
+const grace = 15 * time.Second
 
 // counted things, in words.
 func counted(number int, thing string) string {
