@@ -62,7 +62,7 @@ func TestWhateverIsObservedTheRulesHold(t *testing.T) {
 			t.Fatalf("seed %d, decided %T", seed, next)
 		}
 	}
-	for _, kind := range []Decision{Rest{}, Wait{}, Start{}, Apply{}, Watch{}, Prune{}, Finish{}, Conclude{}, End{}, Acknowledge{}} {
+	for _, kind := range []Decision{Rest{}, Wait{}, Start{}, Apply{}, Watch{}, Prune{}, Verify{}, RollBack{}, Finish{}, Conclude{}, End{}, Acknowledge{}} {
 		if name := reflect.TypeOf(kind).Name(); seen[name] < cases/400 {
 			t.Errorf("%s was decided only %d times: the observations are too much alike", name, seen[name])
 		}
@@ -102,6 +102,9 @@ func checkDecision(t *testing.T, seen Observation, next Decision) {
 		if !intent || seen.Promotion.Spec.Cancel.Reason != "" || !seen.Promotion.DeletionTimestamp.IsZero() || seen.Rollout.Failure != "" {
 			t.Errorf("decided %T", next)
 		}
+		if _, applies := next.(Apply); applies && seen.Rollout.Wave > 0 && !seen.Rollout.Healthy {
+			t.Error("a wave begins while the one before it is not healthy")
+		}
 		if _, prunes := next.(Prune); prunes != (seen.Rollout.Applied && seen.Rollout.Healthy) {
 			t.Errorf("applied: %v, healthy: %v, decided %T", seen.Rollout.Applied, seen.Rollout.Healthy, next)
 		}
@@ -109,7 +112,25 @@ func checkDecision(t *testing.T, seen Observation, next Decision) {
 		if seen.Promotion.Status.StartTime.IsZero() || next.Deadline <= 0 || (!intent && seen.Running == "") {
 			t.Errorf("decided to watch for %s", next.Deadline)
 		}
+	case Verify:
+		if !intent || !seen.Rollout.Applied || !seen.Rollout.Healthy || seen.Rollout.Prunes || GoesBack(seen.Promotion) || next.Deadline <= 0 {
+			t.Errorf("decided to verify for %s what is not all there", next.Deadline)
+		}
+	case RollBack:
+		if !intent || seen.Rollout.Intent.Spec.Fallback.Release.Name == "" || GoesBack(seen.Promotion) {
+			t.Error("it goes back to nothing, or a second time")
+		}
 	case Finish:
+		for _, check := range checksOf(seen.Environment, v1alpha1.CheckAfter) {
+			answer := answerOf(seen, check.Name)
+			if next.Type == v1alpha1.AuditSucceeded && (answer == nil || answer.Result != v1alpha1.CheckPassed || runs(seen, check.Name)) {
+				t.Errorf("it succeeded, and check %q has not passed", check.Name)
+			}
+		}
+		if back := next.Type == v1alpha1.AuditRolledBack; GoesBack(seen.Promotion) && next.Type == v1alpha1.AuditSucceeded || back && (!GoesBack(seen.Promotion) ||
+			!seen.Rollout.Applied || !seen.Rollout.Healthy || seen.Rollout.Prunes) {
+			t.Errorf("going back: %v, ended as %s", GoesBack(seen.Promotion), next.Type)
+		}
 		if succeeded := next.Type == v1alpha1.AuditSucceeded; succeeded && !(intent && seen.Rollout.Applied && seen.Rollout.Healthy && !seen.Rollout.Prunes) {
 			t.Error("it succeeded before everything was applied, healthy and pruned")
 		}
@@ -204,7 +225,7 @@ func checkStatus(t *testing.T, seen Observation, next Decision, planned func(v1a
 		checkReason(t, next.Message)
 	case Acknowledge:
 		ends = true // long ago
-	case Rest, MakePlan, Prove, Wait, Start, Apply, Watch, Prune:
+	case Rest, MakePlan, Prove, Wait, Start, Apply, Watch, Prune, Verify, RollBack:
 	}
 	if ends == status.CompletionTime.IsZero() {
 		t.Errorf("after %T, the completion time is %v", next, status.CompletionTime)
@@ -214,6 +235,9 @@ func checkStatus(t *testing.T, seen Observation, next Decision, planned func(v1a
 	}
 	if _, acknowledges := next.(Acknowledge); !acknowledges && len(status.Conditions) > 1 { // a watch for its turn says nothing yet; the ends here are made up
 		checkBounds(t, withState(status))
+	}
+	if _, back := next.(RollBack); back {
+		return // what is seen of the rollout from then on is of the way back
 	}
 	seen.Promotion = seen.Promotion.DeepCopy()
 	seen.Promotion.Status = *status.DeepCopy()

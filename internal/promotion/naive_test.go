@@ -145,6 +145,9 @@ func (n naive) windowOpen() bool {
 func (n naive) unchecked(fresh bool) bool {
 	wish := Rerun(n.Promotion)
 	for _, check := range n.Environment.Spec.Checks {
+		if check.Phase == v1alpha1.CheckAfter {
+			continue
+		}
 		var newest *v1alpha1.CheckStatus
 		answers := slices.Clone(n.Promotion.Status.Checks)
 		progress := n.Checks[check.Name]

@@ -112,6 +112,7 @@ func (r random) observation() Observation {
 		status.StartTime = metav1.NewTime(monday)
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRollingOut, Message: "runs"})
 		seen.Rollout = r.rollout()
+		r.after(&seen)
 	} else if r.oneIn(20) {
 		seen.Rollout = &Rollout{Outcome: r.outcome()}
 	}
@@ -238,7 +239,32 @@ func (r random) request(spec *v1alpha1.PromotionSpec) {
 
 func (r random) outcome() *v1alpha1.AuditRecord {
 	return &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{Reason: r.bounded(), Type: pick(r,
-		v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditCancelled, v1alpha1.AuditRejected, v1alpha1.AuditSuperseded)}}
+		v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRolledBack, v1alpha1.AuditCancelled, v1alpha1.AuditRejected, v1alpha1.AuditSuperseded)}}
+}
+
+// after the start, some checks verify, and some rollouts have failed and go back.
+func (r random) after(seen *Observation) {
+	if seen.Environment != nil {
+		for i := range seen.Environment.Spec.Checks {
+			seen.Environment.Spec.Checks[i].Phase = pick(r, v1alpha1.CheckBefore, v1alpha1.CheckAfter)
+		}
+	}
+	if seen.Rollout == nil || seen.Rollout.Intent == nil {
+		return
+	}
+	status := &seen.Promotion.Status
+	if r.oneIn(3) && seen.Environment != nil {
+		seen.Rollout.Applied, seen.Rollout.Healthy, seen.Rollout.Prunes, seen.Rollout.Hopeless, seen.Rollout.Failure = true, true, false, false, ""
+		seen.Environment.Spec.Checks = append(seen.Environment.Spec.Checks, v1alpha1.Check{Name: "smoke", Phase: v1alpha1.CheckAfter, TimeoutSeconds: 60})
+	}
+	if r.oneIn(4) {
+		status.Progress = v1alpha1.RolloutProgress{
+			Applied: ptr.To[int32](3), Healthy: ptr.To[int32](3), Total: ptr.To[int32](3), VerifyingSinceTime: metav1.NewTime(monday.Add(time.Minute)),
+		}
+	}
+	if seen.Rollout.Intent.Spec.Fallback.Release.Name != "" && r.oneIn(3) {
+		status.Rollback = v1alpha1.RollbackStatus{Reason: r.bounded(), Release: "shop-1.3.0", StartTime: metav1.NewTime(monday.Add(time.Minute))}
+	}
 }
 
 func (r random) rollout() *Rollout {
@@ -248,6 +274,9 @@ func (r random) rollout() *Rollout {
 	rollout := &Rollout{Wave: r.IntN(2), Waves: 2, Applied: r.oneIn(2), Healthy: r.oneIn(2), Hopeless: r.oneIn(6), Prunes: r.oneIn(3)}
 	if !r.oneIn(3) {
 		rollout.Intent = &v1alpha1.AuditRecord{Spec: v1alpha1.AuditRecordSpec{Type: v1alpha1.AuditIntent}}
+		if r.oneIn(2) {
+			rollout.Intent.Spec.Fallback.Release = v1alpha1.ObjectIdentity{Name: "shop-1.3.0", UID: "earlier"}
+		}
 	}
 	if r.oneIn(8) {
 		rollout.Outcome = r.outcome()
