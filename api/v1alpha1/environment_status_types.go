@@ -9,7 +9,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:validation:MinProperties=1
 type EnvironmentStatus struct {
-	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy and, where others come after this Environment, what runs still is. InSync: what was applied is what was approved.
+	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy, and what runs still is. InSync: what runs is what was approved.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -14,7 +14,7 @@ import (
 //
 // EnvironmentStatus is what runs in the Environment and what waits for it.
 type EnvironmentStatusApplyConfiguration struct {
-	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy and, where others come after this Environment, what runs still is. InSync: what was applied is what was approved.
+	// conditions of the Environment. Ready: promotions can be carried out here. Healthy: the last rollout ended healthy, and what runs still is. InSync: what runs is what was approved.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
