@@ -119,7 +119,7 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 	if err != nil {
 		return nil, err
 	}
-	where, err := r.Promotions.places.of(ctx, key.Namespace, approved.Target)
+	where, err := r.approvedPlace(ctx, key.Namespace, approved)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +144,25 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 	}
 	r.drifts.timers.sooner(key, compareAfter)
 	return nil, nil
+}
+
+// approvedPlace is where what was approved has been rolled out. If a kubeconfig leads elsewhere by now, nobody there is told what was, not even by
+// comparing with it.
+func (r *EnvironmentReconciler) approvedPlace(ctx context.Context, project string, approved *v1alpha1.AuditRecordSpec) (*place, error) {
+	where, err := r.Promotions.places.of(ctx, project, approved.Target)
+	if err != nil || approved.Target.Cluster == (v1alpha1.TargetCluster{}) {
+		return where, err
+	}
+	p, err := find(ctx, r.Client, &v1alpha1.Promotion{}, types.NamespacedName{Namespace: project, Name: approved.Promotion.Name})
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil || string(p.UID) != approved.Promotion.UID:
+		return nil, &incomparable{fmt.Sprintf("promotion %q is gone, and with it which cluster was approved: promote the release again", approved.Promotion.Name)}
+	case p.Status.Plan.Inputs.ClusterDigest != where.Digest:
+		return nil, &incomparable{"the kubeconfig leads to another cluster than the one that was approved: promote the release again"}
+	}
+	return where, nil
 }
 
 // identityIn is the promotion that rolled out what a record approves, as requests carry it.

@@ -26,21 +26,37 @@ import (
 // what he rolls out there: nothing stands in his way but what must.
 func lair(ctx context.Context, rules ...rule) *place {
 	GinkgoHelper()
-	made := newProject(ctx)
+	made := hideout(ctx)
 	made.allowUser(ctx, cluster.Mallory, rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{cluster.Deployer}, Verbs: []string{"impersonate"},
 	})
+	made.occupy(ctx, append(rules, unattended)...)
+	return made
+}
+
+// hideout is a project in which mallory may write everything that people write, and may act as nobody.
+func hideout(ctx context.Context) *place {
+	GinkgoHelper()
+	made := newProject(ctx)
 	Expect(made.project.Allow(ctx, cluster.Mallory,
-		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"releases", "environments", "promotions"}, Verbs: []string{rbacv1.VerbAll}},
+		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"releases", "promotions"}, Verbs: []string{rbacv1.VerbAll}},
+		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"environments"}, Verbs: []string{
+			"get", "list", "watch", "create", "update", "patch", "delete", "promote", "rollback",
+		}},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "secrets"}, Verbs: []string{"create", "update", "patch", "delete"}},
 	)).To(Succeed())
-	environment := cluster.NewEnvironment(made.project.Name, production, made.target)
-	for _, change := range append(rules, unattended) {
+	return made
+}
+
+// occupy sets production up as mallory.
+func (p *place) occupy(ctx context.Context, rules ...rule) {
+	GinkgoHelper()
+	environment := cluster.NewEnvironment(p.project.Name, production, p.target)
+	for _, change := range rules {
 		change(&environment.Spec)
 	}
 	By("waiting until mallory may set up an environment of his own")
 	Eventually(func() error { return scene.as(cluster.Mallory).Create(ctx, environment) }).WithContext(ctx).Should(Succeed())
-	return made
 }
 
 // allowUser something in the target.
