@@ -9,12 +9,12 @@ for _, condition in ipairs(obj.status.conditions) do
     health.message = condition.reason .. ": " .. (condition.message or "")
     if condition.status == "True" then
       health.status = "Healthy"
-    elseif condition.reason == "Failed" or condition.reason == "Invalid" then
+    elseif condition.reason == "Failed" or condition.reason == "RolledBack" or condition.reason == "Invalid" then
       health.status = "Degraded"
     elseif condition.status == "False" then
       -- Rejected, Expired, Superseded or Cancelled: ended by people, by time, or by a newer one. Nothing failed.
       health.status = "Healthy"
-    elseif condition.reason == "RollingOut" then
+    elseif condition.reason == "RollingOut" or condition.reason == "Verifying" or condition.reason == "RollingBack" then
       health.status = "Progressing"
     end
   end

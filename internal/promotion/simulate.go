@@ -277,10 +277,18 @@ func replayOutcome(status *v1alpha1.EnvironmentStatus, intent, outcome *v1alpha1
 	soak.Stopped(status, intent.Spec.Time.Time)
 	healthy := metav1.Condition{Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRolloutFailed,
 		Message: fmt.Sprintf("promotion %q of release %q did not end well", intent.Spec.Promotion.Name, release.Name)}
-	if outcome.Spec.Type == v1alpha1.AuditSucceeded {
+	switch outcome.Spec.Type {
+	case v1alpha1.AuditSucceeded:
 		status.Current = v1alpha1.Deployment{Release: release.Name, Version: release.Version, SinceTime: outcome.Spec.Time}
 		soak.Succeeded(status, v1alpha1.SucceededRelease{Name: release.Name, UID: release.UID, Version: release.Version, SucceededTime: outcome.Spec.Time})
 		healthy.Status, healthy.Reason, healthy.Message = metav1.ConditionTrue, v1alpha1.ReasonRolledOut, "rolled out"
+	case v1alpha1.AuditRolledBack:
+		healthy.Status, healthy.Reason, healthy.Message = metav1.ConditionTrue, v1alpha1.ReasonRolledBackTo, "what ran before runs again"
+		if len(status.Releases) > 0 {
+			soak.Resumed(status, status.Releases[0].UID, outcome.Spec.Time.Time)
+		}
+	case v1alpha1.AuditIntent, v1alpha1.AuditFailed, v1alpha1.AuditCorrected, v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditOverridden,
+		v1alpha1.AuditAcknowledged, v1alpha1.AuditSuperseded, v1alpha1.AuditCancelled:
 	}
 	meta.SetStatusCondition(&status.Conditions, healthy)
 }
