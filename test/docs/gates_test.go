@@ -26,14 +26,17 @@ const page = repository + "/docs/gates.md"
 
 var sections, unreadable = readPage(page)
 
+// scenes are what happens around the sections of a page, by their titles.
+type scenes map[string]func(context.Context, *project)
+
 // before is what has happened in the project before somebody follows a section.
-var before = map[string]func(context.Context, *project){
+var before = scenes{
 	"Queue":    aRolloutThatLasts,
 	"Rollback": twoReleases,
 }
 
 // after is what a section promises beside what its blocks say.
-var after = map[string]func(context.Context, *project){
+var after = scenes{
 	"Release":             theBlockIsGone,
 	"Hold":                theHoldIsGone,
 	"Check":               theJobHasPassed,
@@ -49,12 +52,7 @@ var _ = Describe("the page of the gates", func() {
 	It("can be read", func() {
 		Expect(unreadable).NotTo(HaveOccurred())
 		Expect(why).NotTo(BeEmpty())
-		for title := range before {
-			Expect(titles()).To(ContainElement(title))
-		}
-		for title := range after {
-			Expect(titles()).To(ContainElement(title))
-		}
+		expectTitles(sections, before, after)
 	})
 
 	It("has a section with an example for every gate", func() {
@@ -72,15 +70,15 @@ var _ = Describe("the page of the gates", func() {
 		if len(followed.blocks) == 0 {
 			continue
 		}
-		It(fmt.Sprintf("is right about %q", followed.title), func(ctx context.Context) { follow(ctx, followed) })
+		It(fmt.Sprintf("is right about %q", followed.title), func(ctx context.Context) { follow(ctx, followed, before[followed.title], after[followed.title]) })
 	}
 })
 
-// follow a section in a project of its own.
-func follow(ctx context.Context, followed section) {
+// follow a section in a project of its own, after something has happened there, and see that it is as the section promises; either may be nil.
+func follow(ctx context.Context, followed section, happened, promised func(context.Context, *project)) {
 	GinkgoHelper()
 	p := newProject(ctx)
-	if happened := before[followed.title]; happened != nil {
+	if happened != nil {
 		happened(ctx, p)
 	}
 	looked := asked
@@ -100,7 +98,7 @@ func follow(ctx context.Context, followed section) {
 		}
 	}
 	p.inOrder(ctx)
-	if promised := after[followed.title]; promised != nil {
+	if promised != nil {
 		promised(ctx, p)
 	}
 }
@@ -128,12 +126,18 @@ func lastPromotion(manifests, otherwise string) string {
 	return found[len(found)-1][1]
 }
 
-func titles() []string {
-	var found []string
+// expectTitles of scenes to be those of sections: a scene whose section was renamed would be played nowhere.
+func expectTitles(sections []section, all ...scenes) {
+	GinkgoHelper()
+	var titles []string
 	for _, s := range sections {
-		found = append(found, s.title)
+		titles = append(titles, s.title)
 	}
-	return found
+	for _, some := range all {
+		for title := range some {
+			Expect(titles).To(ContainElement(title))
+		}
+	}
 }
 
 // jsonpathOf the first command of a section that prints certain words.
