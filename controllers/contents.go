@@ -68,7 +68,7 @@ func (c *Contents) Check(ctx context.Context, release *v1alpha1.Release, digest 
 	if release.Spec.Source.Helm.URL != "" {
 		return render.CheckChart(tree) // what it renders depends on the Environment's values
 	}
-	_, err = render.Render(tree, render.Options{Path: pathOf(release), Images: release.Spec.Images})
+	_, err = render.Render(tree, render.Options{Path: pathOf(release), Images: release.Spec.Images}) //nolint:contextcheck // it ends by itself, within its bounds
 	return err
 }
 
@@ -107,7 +107,7 @@ func (c *Contents) rendered(
 		return nil, &render.Error{Message: fmt.Sprintf(
 			"`spec.overlay.values` and `spec.overlay.valuesFrom` are for Helm charts, and release %q is none: use `spec.overlay.patches`", release.Name)}
 	}
-	return render.Render(tree, options)
+	return render.Render(tree, options) //nolint:contextcheck // it ends by itself, within its bounds
 }
 
 func (c *Contents) fetch(ctx context.Context, release *v1alpha1.Release, digest v1alpha1.Digest) (source.Tree, error) {

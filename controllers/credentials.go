@@ -57,10 +57,10 @@ func readCredentials(ctx context.Context, live client.Reader, project, field, na
 }
 
 func parseCredentials(secret corev1.Secret) (source.Credentials, error) {
-	switch secret.Type {
-	case corev1.SecretTypeDockerConfigJson:
+	if secret.Type == corev1.SecretTypeDockerConfigJson {
 		return source.ParseDockerConfig(secret.Data[corev1.DockerConfigJsonKey])
-	case corev1.SecretTypeBasicAuth:
+	}
+	if secret.Type == corev1.SecretTypeBasicAuth {
 		return source.ParseBasicAuth(secret.Data, secret.Annotations[v1alpha1.AnnotationSourceHosts])
 	}
 	return source.Credentials{}, fmt.Errorf("has type %q: it must have type %s for registries, %s for other servers",

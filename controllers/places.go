@@ -80,7 +80,7 @@ func (p *places) of(ctx context.Context, project string, target v1alpha1.Target)
 	if err != nil {
 		return nil, err
 	}
-	return p.at(found), nil
+	return p.at(found), nil //nolint:contextcheck // the watches there outlive this call; Start ends them
 }
 
 // lately finds the place of a target as it was a moment ago: for those that wait, of whom there may be thousands, and who decide nothing by it.

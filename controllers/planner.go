@@ -122,10 +122,10 @@ type setting struct {
 	promotion   types.UID
 }
 
-func settingOf(release *v1alpha1.Release, spec v1alpha1.EnvironmentSpec, environment *v1alpha1.Environment, promotion types.UID) setting {
+func settingOf(release *v1alpha1.Release, spec v1alpha1.EnvironmentSpec, environment *v1alpha1.Environment, asked types.UID) setting {
 	return setting{
 		release: release, environment: types.NamespacedName{Namespace: environment.Namespace, Name: environment.Name}, spec: spec,
-		upgrade: environment.Status.Current.Release != "", promotion: promotion,
+		upgrade: environment.Status.Current.Release != "", promotion: asked,
 	}
 }
 

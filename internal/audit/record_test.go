@@ -57,6 +57,12 @@ func completeRecord(t testing.TB) *v1alpha1.AuditRecord {
 	spec.Gates = []v1alpha1.OverridableGate{v1alpha1.OverridableGate(v1alpha1.GateWindow), v1alpha1.OverridableGate(v1alpha1.GateHold)}
 	spec.By = v1alpha1.Person{Username: "erin", UID: "9", Groups: []string{"system:authenticated", "incident-managers"}}
 	spec.DecidedBy = "alice"
+	spec.Fallback = v1alpha1.Fallback{
+		Release: v1alpha1.ObjectIdentity{Name: "shop-1.3.0", UID: "8"}, Version: "1.3.0", ReleaseDigest: digest("1"), RenderedDigest: digest("2"),
+	}
+	spec.Checks = []v1alpha1.AuditedCheck{
+		{Name: "smoke", Result: v1alpha1.CheckPassed, Message: "status is 200", Time: spec.Time}, {Name: "errors", Result: v1alpha1.CheckFailed, Message: "too many", Time: spec.Time},
+	}
 	record, err := Seal("shop", v1alpha1.AuditHead{Sequence: 41, Head: digest("0")}, spec)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func (r replay) decide(past Past) Simulated {
 		found.Ends, found.Message = next.Reason, next.Message
 	case Wait:
 		found.Blockers, found.Message = next.Blockers, next.Blockers[0].Message
-	case Rest, MakePlan, Prove, Apply, Watch, Prune, Finish, Conclude, Acknowledge: // not before a start that is seen live, with a plan
+	case Rest, MakePlan, Prove, Apply, Watch, Prune, Verify, RollBack, Finish, Conclude, Acknowledge: // not before a start that is seen live, with a plan
 	}
 	p := past.Promotion
 	started := !p.Status.StartTime.IsZero()

@@ -191,6 +191,21 @@ var escapes = []escape{
 		[]string{`ConfigMap "treasure" differs in what cannot be changed`, "it was not applied by this Environment, which therefore does not delete it"}},
 }
 
+// overlaid are escapes that mallory writes into the Environment's overlay instead.
+var overlaid = []escape{
+	{"moves an object to another namespace", []string{patched("replace", "/metadata/namespace", "kube-system")}, []string{"kube-system"}},
+	{"makes an object one of the cluster", []string{patched("replace", "/kind", "PersistentVolume")}, []string{"PersistentVolume"}},
+	{"makes an object one of Assent's", []string{`{"patches": [{"target": {"kind": "ConfigMap"},
+		"patch": "[{\"op\": \"replace\", \"path\": \"/apiVersion\", \"value\": \"assent.dev/v1alpha1\"}, {\"op\": \"replace\", \"path\": \"/kind\", \"value\": \"Promotion\"}]"}]}`},
+		[]string{"Promotion"}},
+	{"says that an object is another project's", []string{patched("add", "/metadata/labels", `{assent.dev/project: shop}`)}, []string{`sets the label "assent.dev/project"`}},
+	{"says so by labels for all objects", []string{`{"labels": {"assent.dev/environment": "staging"}}`}, []string{"assent.dev/environment"}},
+}
+
+func patched(op, path, value string) string {
+	return fmt.Sprintf(`{"patches": [{"target": {"kind": "ConfigMap"}, "patch": "[{op: %s, path: %s, value: %s}]"}]}`, op, path, value)
+}
+
 var _ = Describe("mallory, who may write everything in one project and promote without anybody's approval,", Ordered, ContinueOnFailure, func() {
 	var p *place
 	var before map[string]bool
@@ -214,6 +229,14 @@ var _ = Describe("mallory, who may write everything in one project and promote w
 	for i, attempt := range escapes {
 		It("is refused a release that "+attempt.name, func(ctx context.Context) {
 			refused(ctx, p.smuggle(ctx, fmt.Sprintf("escape-%02d", i), attempt.objects...), attempt.says...)
+		})
+	}
+
+	for i, attempt := range overlaid {
+		It("is refused an overlay that "+attempt.name, func(ctx context.Context) {
+			p.tamper(ctx, fmt.Sprintf(`{"spec": {"overlay": %s}}`, attempt.objects[0]))
+			refused(ctx, p.smuggle(ctx, fmt.Sprintf("overlay-%02d", i), configMap("a", "1")), attempt.says...)
+			p.tamper(ctx, `{"spec": {"overlay": null}}`)
 		})
 	}
 

@@ -149,7 +149,7 @@ var _ = Describe("a commit", func() {
 		Expect(*first.Status.Plan.Objects).To(BeNumerically(">", 10))
 
 		settings := filepath.Join(repository.folder, "base", "kustomization.yaml")
-		text, err := os.ReadFile(settings) //nolint:gosec // it is the test's own
+		text, err := os.ReadFile(settings)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(settings, []byte(strings.Replace(string(text), "CURRENCY=CHF", "CURRENCY=EUR", 1)), 0o600)).To(Succeed())
 		p.from(ctx, "1.1.0", at(repository.commit(ctx, "greet")))
