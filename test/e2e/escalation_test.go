@@ -193,11 +193,11 @@ var escapes = []escape{
 
 // overlaid are escapes that mallory writes into the Environment's overlay instead.
 var overlaid = []escape{
-	{"moves an object to another namespace", []string{patched("replace", "/metadata/namespace", "kube-system")}, []string{"kube-system"}},
-	{"makes an object one of the cluster", []string{patched("replace", "/kind", "PersistentVolume")}, []string{"PersistentVolume"}},
+	{"moves an object to another namespace", []string{patched("replace", "/metadata/namespace", "kube-system")}, []string{"`spec.overlay.patches[0]` changes the object's kind, name or namespace: a patch must leave them"}},
+	{"makes an object one of the cluster", []string{patched("replace", "/kind", "PersistentVolume")}, []string{"`spec.overlay.patches[0]` changes the object's kind, name or namespace: a patch must leave them"}},
 	{"makes an object one of Assent's", []string{`{"patches": [{"target": {"kind": "ConfigMap"},
 		"patch": "[{\"op\": \"replace\", \"path\": \"/apiVersion\", \"value\": \"assent.dev/v1alpha1\"}, {\"op\": \"replace\", \"path\": \"/kind\", \"value\": \"Promotion\"}]"}]}`},
-		[]string{"Promotion"}},
+		[]string{"`spec.overlay.patches[0]` changes the object's kind, name or namespace: a patch must leave them"}},
 	{"says that an object is another project's", []string{patched("add", "/metadata/labels", `{assent.dev/project: shop}`)}, []string{`sets the label "assent.dev/project"`}},
 	{"says so by labels for all objects", []string{`{"labels": {"assent.dev/environment": "staging"}}`}, []string{"assent.dev/environment"}},
 }
