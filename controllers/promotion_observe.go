@@ -133,8 +133,8 @@ func (r *PromotionReconciler) lookAtInputs(ctx context.Context, seen *view, read
 			return err
 		}
 	}
-	if seen.Environment == nil || promotion.Started(seen.Promotion) {
-		return nil
+	if seen.Environment == nil || (promotion.Started(seen.Promotion) && reader != r.Live) {
+		return nil // a rollout that is on record goes by that; one that is not yet is proved live
 	}
 	spec, project := seen.Environment.Spec, seen.Promotion.Namespace
 	held, find := client.Reader(r.values), r.places.lately

@@ -108,6 +108,31 @@ var _ = Describe("a chart", func() {
 	})
 })
 
+var _ = Describe("an operator that dies between the decisions and the intent", Serial, func() {
+	It("proves the plan again with the environment's values, and goes on", func(ctx context.Context) {
+		store := serveArtifacts(false)
+		p := newPlace(ctx, func(spec *v1alpha1.EnvironmentSpec) {
+			spec.Overlay.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesConfigMap, Name: "shop-values"}}
+		})
+		p.mayDoAll(ctx)
+		p.letOperatorReadValues(ctx, "shop-values")
+		Expect(scene.as(cluster.Admin).Create(ctx, &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.project.Name, Name: "shop-values"}, Data: map[string]string{"values.yaml": "settings: {greeting: hello}"},
+		})).To(Succeed())
+		p.from(ctx, "1.4.0", v1alpha1.ReleaseSource{Helm: store.pushChart("1.4.0")})
+		asked := p.request(ctx, "one", "shop-1.4.0")
+		await(ctx, asked, v1alpha1.ReasonAwaitingApproval)
+		allow := p.refuseIntents(ctx)
+		approve(ctx, cluster.Alice, asked)
+		eventually(ctx, asked, "has its decisions closed", func(g Gomega) { g.Expect(asked.Status.StartTime.IsZero()).To(BeFalse()) })
+		Expect(scene.operator.Kill()).To(Succeed())
+		DeferCleanup(restart)
+		allow(ctx)
+		restart(ctx)
+		await(ctx, asked, v1alpha1.ReasonSucceeded)
+	})
+})
+
 // eventuallyBlocked waits until a blocker says so. What is not watched yet is nudged.
 func (p *place) eventuallyBlocked(ctx context.Context, asked *v1alpha1.Promotion, text string) {
 	GinkgoHelper()
