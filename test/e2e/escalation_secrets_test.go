@@ -30,7 +30,9 @@ type demand struct {
 }
 
 func to(namespace, account string) rule {
-	return func(spec *v1alpha1.EnvironmentSpec) { spec.Target = v1alpha1.Target{Namespace: namespace, ServiceAccountName: account} }
+	return func(spec *v1alpha1.EnvironmentSpec) {
+		spec.Target = v1alpha1.Target{Namespace: namespace, ServiceAccountName: account}
+	}
 }
 
 const (
