@@ -11,11 +11,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/test/cluster"
@@ -155,13 +157,30 @@ var _ = Describe("with a target in another cluster, mallory", func() {
 		Expect(p.asTarget(log, cluster.Request.ByOperator)).To(BeEmpty())
 		Expect(p.asTarget(log, cluster.Request.Changes)).To(HaveLen(2), "as the kubeconfig's user")
 
-		By("bringing the target back, to a place of his own")
-		own := lair(ctx)
-		log = scene.requests()
-		patch := fmt.Sprintf(`{"spec": {"target": {"namespace": %q, "cluster": null}}}`, own.target.Namespace)
-		p.tamper(ctx, patch)
-		p.expectRest(ctx)
-		Consistently(func() []cluster.Request { return p.asTarget(log, cluster.Request.ByOperator) }).WithContext(ctx).WithTimeout(5 * time.Second).Should(BeEmpty())
+	})
+
+	It("is told nothing of what bears the same names in this cluster, once he has brought the target back", func(ctx context.Context) {
+		p := hideout(ctx)
+		p.far(ctx)
+		p.occupy(ctx, unattended)
+		await(ctx, p.smuggle(ctx, "one", deployment("web", "registry.example/shop:1")), v1alpha1.ReasonSucceeded)
+		p.awaitSettled(ctx)
+		By("putting somebody else's workload in its place, which does not work")
+		admin, theirs := scene.as(cluster.Admin), named(&appsv1.Deployment{}, "web")
+		theirs.Namespace = p.target.Namespace
+		Expect(admin.Delete(ctx, theirs.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		Expect(yaml.Unmarshal([]byte(stuckDeployment("web")), theirs)).To(Succeed())
+		theirs.Namespace = p.target.Namespace
+		Eventually(func() error { return admin.Create(ctx, theirs.DeepCopy()) }).WithContext(ctx).Should(Succeed())
+
+		own, log := lair(ctx), scene.requests()
+		p.tamper(ctx, fmt.Sprintf(`{"spec": {"target": {"namespace": %q, "cluster": null}}}`, own.target.Namespace))
+		Consistently(func(g Gomega) {
+			asked, err := log.Answered(func(r cluster.Request) bool { return r.ByOperator() && r.ObjectRef.Namespace == p.target.Namespace })
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(asked).To(BeEmpty())
+			g.Expect(condition(p.environment(ctx).Status.Conditions, v1alpha1.ConditionHealthy).Message).NotTo(ContainSubstring("web"))
+		}).WithContext(ctx).WithTimeout(8 * time.Second).Should(Succeed())
 	})
 
 	It("cannot divert what was approved by another kubeconfig in the Secret's place", func(ctx context.Context) {
