@@ -55,34 +55,38 @@ func (r *EnvironmentReconciler) lookAtStanding(ctx context.Context, environment 
 		r.letGo(key)
 		return nil
 	}
-	if elsewhere(environment) {
-		r.Standing.Stop(key)
+	watchers, err := r.watchersOf(ctx, environment)
+	if unreachable(err) != nil { // what was said last stands; a comparison says that none can be made
+		seen.again = earlier(seen.again, seen.now.Add(recheck))
 		return r.lookAtDrift(ctx, environment, health.StandingReport{}, seen)
 	}
-	expected, gone, err := r.standingObjects(environment)
+	if err != nil {
+		return err
+	}
+	expected, gone, err := watchers.standingObjects(environment)
 	if err != nil {
 		return err
 	}
 	seen.health.watched = true
-	if err := r.Standing.Track(ctx, key, expected, func() (health.Readers, error) { return r.deployersReaders(environment) }); err != nil {
+	if err := watchers.standing.Track(ctx, key, expected, func() (health.Readers, error) { return watchers.deployersReaders(environment) }); err != nil {
 		return fmt.Errorf("watch what runs in environment %q: %w", environment.Name, err)
 	}
 	if r.rollsOut(environment) {
 		return nil // and nobody has to be told of every change
 	}
-	report, tracked := r.Standing.Report(key, r.drifts.hasDrifted(key))
+	report, tracked := watchers.standing.Report(key, r.drifts.hasDrifted(key))
 	// Asked again after the report: if it saw anything of a rollout, that has its intent on record by now.
 	if !tracked || report.Unseen || r.rollsOut(environment) {
 		return nil
 	}
 	seen.health.known, seen.health.total = true, report.Total+len(gone)
 	seen.health.failing = slices.Concat(report.Failing, gone)
-	r.settleHealth(ctx, environment, seen)
+	r.settleHealth(ctx, environment, watchers, seen)
 	return r.lookAtDrift(ctx, environment, report, seen)
 }
 
 // settleHealth says less than was seen while that may still pass, and more where objects fail.
-func (r *EnvironmentReconciler) settleHealth(ctx context.Context, environment *v1alpha1.Environment, seen *surroundings) {
+func (r *EnvironmentReconciler) settleHealth(ctx context.Context, environment *v1alpha1.Environment, watchers watchers, seen *surroundings) {
 	key := client.ObjectKeyFromObject(environment)
 	before := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionHealthy)
 	var until time.Time
@@ -100,7 +104,7 @@ func (r *EnvironmentReconciler) settleHealth(ctx context.Context, environment *v
 		return
 	}
 	if which := failingObjects(seen.health); len(seen.health.failing) > 0 && !strings.HasPrefix(before.Message, which) {
-		seen.health.failing = r.Standing.Explain(ctx, key, seen.health.failing)
+		seen.health.failing = watchers.standing.Explain(ctx, key, seen.health.failing)
 	}
 }
 
@@ -114,11 +118,35 @@ func laterOf(a, b time.Time) time.Time {
 // letGo of what is watched for an Environment.
 func (r *EnvironmentReconciler) letGo(key types.NamespacedName) {
 	r.Standing.Stop(key)
+	r.Promotions.places.letGo(key, nil)
 	r.recoveries.forget(key)
 	r.drifts.forget(key)
 }
 
-// elsewhere says that an Environment's target is in another cluster, where nothing is watched between rollouts.
+// watchers look after what runs in a cluster.
+type watchers struct {
+	standing  *health.Standing
+	mapper    meta.RESTMapper
+	deployers *apply.Factory
+}
+
+// watchersOf finds those of the cluster that an Environment is in. Those of another one, or with other credentials, look after it no more.
+func (r *EnvironmentReconciler) watchersOf(ctx context.Context, environment *v1alpha1.Environment) (watchers, error) {
+	key := client.ObjectKeyFromObject(environment)
+	if !elsewhere(environment) {
+		r.Promotions.places.letGo(key, nil)
+		return watchers{standing: r.Standing, mapper: r.Mapper, deployers: r.Promotions.Deployers}, nil
+	}
+	r.Standing.Stop(key)
+	where, err := r.Promotions.places.lately(ctx, environment.Namespace, environment.Spec.Target)
+	if err != nil {
+		return watchers{}, err
+	}
+	r.Promotions.places.letGo(key, where)
+	return watchers{standing: where.standing, mapper: where.Mapper, deployers: where.deployers}, nil
+}
+
+// elsewhere says that an Environment's target is in another cluster.
 func elsewhere(environment *v1alpha1.Environment) bool {
 	return environment.Spec.Target.Cluster != (v1alpha1.TargetCluster{})
 }
@@ -132,13 +160,13 @@ func movedAway(environment *v1alpha1.Environment) bool {
 }
 
 // deployersReaders read with the rights of an Environment's deployer.
-func (r *EnvironmentReconciler) deployersReaders(environment *v1alpha1.Environment) (health.Readers, error) {
+func (w watchers) deployersReaders(environment *v1alpha1.Environment) (health.Readers, error) {
 	identity := apply.PromotionIdentity{Namespace: environment.Namespace, Name: environment.Status.Current.Promotion}
-	deployer, err := r.Promotions.Deployers.As(environment.Spec.Target, identity)
+	deployer, err := w.deployers.As(environment.Spec.Target, identity)
 	if err != nil {
 		return health.Readers{}, err
 	}
-	metadata, err := r.Promotions.Deployers.Metadata(environment.Spec.Target, identity)
+	metadata, err := w.deployers.Metadata(environment.Spec.Target, identity)
 	return health.Readers{Objects: deployer.Reader(), Metadata: metadata}, err
 }
 
@@ -157,7 +185,7 @@ func wholePlan(status *v1alpha1.EnvironmentStatus) bool {
 
 // standingObjects are those of the inventory that have to stay healthy, and those whose kind the cluster does not know any more. Jobs have done their
 // work when a rollout has succeeded, and may be gone since.
-func (r *EnvironmentReconciler) standingObjects(environment *v1alpha1.Environment) (expected []health.Expected, gone []v1alpha1.FailingObject, err error) {
+func (w watchers) standingObjects(environment *v1alpha1.Environment) (expected []health.Expected, gone []v1alpha1.FailingObject, err error) {
 	kinds := map[schema.GroupKind]*meta.RESTMapping{}
 	for _, ref := range environment.Status.Inventory {
 		kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
@@ -166,7 +194,7 @@ func (r *EnvironmentReconciler) standingObjects(environment *v1alpha1.Environmen
 		}
 		mapping, found := kinds[kind]
 		if !found {
-			if mapping, err = r.Mapper.RESTMapping(kind); err != nil && !meta.IsNoMatchError(err) {
+			if mapping, err = w.mapper.RESTMapping(kind); err != nil && !meta.IsNoMatchError(err) {
 				return nil, nil, fmt.Errorf("find out what kind %q is: %w", kind, err)
 			}
 			kinds[kind] = mapping

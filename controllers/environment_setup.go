@@ -29,7 +29,7 @@ import (
 )
 
 func newEnvironments(mgr ctrl.Manager, ledger *Ledger, passing clock.WithDelayedExecution, promotions *PromotionReconciler) (*EnvironmentReconciler, error) {
-	woken := &alarm{}
+	woken := promotions.places.environments
 	standing, err := newStanding(mgr, woken.ring)
 	if err != nil {
 		return nil, fmt.Errorf("set up the watches of what runs in environments: %w", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -23,7 +24,9 @@ type place struct {
 	*cluster.Cluster
 	deployers *apply.Factory
 	health    *health.Tracker
-	used      time.Time
+	// standing watches what was rolled out in another cluster long ago; nil for this one, which has watches of its own.
+	standing *health.Standing
+	used     time.Time
 	// close ends every watch.
 	close context.CancelFunc
 }
@@ -36,6 +39,8 @@ type places struct {
 	clusters *cluster.Clusters
 	ring     func(types.NamespacedName)
 	clock    clock.PassiveClock
+	// environments is rung when what runs in another cluster has changed.
+	environments *alarm
 
 	mu        sync.Mutex
 	here      *place
@@ -54,13 +59,14 @@ type recentPlace struct {
 	until time.Time
 }
 
-func newPlaces(clusters *cluster.Clusters, passing clock.PassiveClock, ring func(types.NamespacedName)) *places {
+func newPlaces(clusters *cluster.Clusters, passing clock.PassiveClock, ring func(types.NamespacedName)) (*places, error) {
 	p := &places{
-		clusters: clusters, ring: ring, clock: passing,
+		clusters: clusters, ring: ring, clock: passing, environments: &alarm{},
 		byCluster: map[*cluster.Cluster]*place{}, recent: map[recentKey]recentPlace{},
 	}
-	p.here = p.at(clusters.Local())
-	return p
+	var err error
+	p.here, err = p.at(clusters.Local())
+	return p, err
 }
 
 // Start ends every watch when the context ends. It makes the places a part of the operator's manager.
@@ -80,7 +86,7 @@ func (p *places) of(ctx context.Context, project string, target v1alpha1.Target)
 	if err != nil {
 		return nil, err
 	}
-	return p.at(found), nil //nolint:contextcheck // the watches there outlive this call; Start ends them
+	return p.at(found) //nolint:contextcheck // the watches there outlive this call; Start ends them
 }
 
 // lately finds the place of a target as it was a moment ago: for those that wait, of whom there may be thousands, and who decide nothing by it.
@@ -112,7 +118,7 @@ func (p *places) lately(ctx context.Context, project string, target v1alpha1.Tar
 }
 
 // at is the place in a cluster.
-func (p *places) at(found *cluster.Cluster) *place {
+func (p *places) at(found *cluster.Cluster) (*place, error) {
 	now := p.clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,15 +130,45 @@ func (p *places) at(found *cluster.Cluster) *place {
 	}
 	known := p.byCluster[found]
 	if known == nil {
-		ctx, stop := context.WithCancel(context.Background())
-		known = &place{
-			Cluster: found, deployers: apply.NewFactory(found.Config, found.Mapper), health: health.NewTracker(found.Dynamic, found.Mapper, p.ring), close: stop,
+		var err error
+		if known, err = p.open(found); err != nil {
+			return nil, err
 		}
-		go func() { _ = known.health.Start(ctx) }() // it only waits for the end
 		p.byCluster[found] = known
 	}
 	known.used = now
-	return known
+	return known, nil
+}
+
+// open a place in a cluster.
+func (p *places) open(found *cluster.Cluster) (*place, error) {
+	opened := &place{Cluster: found, deployers: apply.NewFactory(found.Config, found.Mapper), health: health.NewTracker(found.Dynamic, found.Mapper, p.ring)}
+	watchers := []interface{ Start(context.Context) error }{opened.health}
+	if found.Remote() {
+		alone, err := metadata.NewForConfigAndClient(metadata.ConfigFor(found.Config), found.HTTPClient)
+		if err != nil {
+			return nil, fmt.Errorf("make a client for the metadata in the target cluster: %w", err)
+		}
+		opened.standing = health.NewStanding(health.Readers{Objects: found.Dynamic, Metadata: alone}, found.Mapper, p.environments.ring)
+		watchers = append(watchers, opened.standing)
+	}
+	var ctx context.Context
+	ctx, opened.close = context.WithCancel(context.Background())
+	for _, watcher := range watchers {
+		go func() { _ = watcher.Start(ctx) }() // it only waits for the end
+	}
+	return opened, nil
+}
+
+// letGo of what is watched for an Environment in other clusters than this place's.
+func (p *places) letGo(environment types.NamespacedName, but *place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.byCluster {
+		if one != but && one.standing != nil {
+			one.standing.Stop(environment)
+		}
+	}
 }
 
 // stop watching for a promotion, wherever that was.

@@ -81,7 +81,10 @@ func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing
 	if err != nil {
 		return nil, fmt.Errorf("set up the clusters: %w", err)
 	}
-	where := newPlaces(clusters, passing, woken.ring)
+	where, err := newPlaces(clusters, passing, woken.ring)
+	if err != nil {
+		return nil, fmt.Errorf("set up the clusters: %w", err)
+	}
 	if err := mgr.Add(where); err != nil {
 		return nil, fmt.Errorf("set up the clusters: %w", err)
 	}

@@ -134,5 +134,15 @@ var _ = Describe("an environment in another cluster", func() {
 		p.promoted(ctx, "two", shop("2")...)
 		Expect(far.value(ctx, "settings")).To(Equal("2"))
 		Expect(far.kubectl(ctx, "get", "configmap", "--namespace", far.namespace, "-o", "name")).NotTo(ContainSubstring("late"), "what the release has not any more is pruned there")
+
+		By("changing what runs there behind the operator's back")
+		far.kubectl(ctx, "patch", "configmap", "settings", "--namespace", far.namespace, "--type=merge", "--patch", `{"data": {"value": "3"}}`)
+		Eventually(func(g Gomega) {
+			found := p.environment(ctx)
+			g.Expect(condition(found.Status.Conditions, v1alpha1.ConditionInSync).Reason).To(Equal(v1alpha1.ReasonDrifted))
+			g.Expect(found.Status.Drifted).To(ConsistOf(And(HaveField("Name", "settings"), HaveField("Fields", ConsistOf("data.value")))))
+		}).WithContext(ctx).Should(Succeed())
+		far.kubectl(ctx, "patch", "deployment", "web", "--namespace", far.namespace, "--patch", toNowhere)
+		p.eventuallyHealth(ctx, metav1.ConditionFalse, v1alpha1.ReasonUnhealthy)
 	})
 })
