@@ -191,4 +191,22 @@ var _ = Describe("a Secret of the project that mallory must not read", func() {
 			g.Expect(blocker(asked, v1alpha1.GateTarget)).To(HaveField("Message", ContainSubstring("`spec.overlay.valuesFrom[0]`: the operator must not read Secret \"kept\" in project \""+p.project.Name+"\"")))
 		})
 	})
+
+	It("shows him nothing that it has fetched for another project, though he knows the address and the digest", func(ctx context.Context) {
+		store, theirs, p := serveArtifacts(true), newPlace(ctx), lair(ctx)
+		digest := store.push("1.0.0", configMap("settings", "private"))
+		theirs.credentials(ctx, "registry", store)
+		theirs.letOperatorRead(ctx, "registry")
+		source := store.source("1.0.0")
+		source.SecretRef.Name = "registry"
+		awaitRelease(ctx, theirs.released(ctx, "shop-one", source), metav1.ConditionTrue, v1alpha1.ReasonResolved)
+
+		release := cluster.NewRelease(p.project.Name, "shop-one", "1", "")
+		release.Spec.Source = v1alpha1.ReleaseSource{OCI: v1alpha1.OCISource{URL: source.URL, Digest: digest}}
+		Expect(scene.as(cluster.Mallory).Create(ctx, release)).To(Succeed())
+		shows(ctx, release, v1alpha1.ReasonFetchFailed, "refused to let manifest")
+		asked := p.insist(ctx, "one")
+		eventually(ctx, asked, "waits for the release", func(g Gomega) { g.Expect(blocker(asked, v1alpha1.GateRelease)).NotTo(BeNil()) })
+		Expect(asked.Status.Plan.Diff).To(BeEmpty())
+	})
 })
