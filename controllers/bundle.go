@@ -82,7 +82,7 @@ func usableMember(i int, member *v1alpha1.Release) error {
 }
 
 func bundleError(i int, reason, format string, args ...any) error {
-	return &source.Error{Reason: reason, Field: fmt.Sprintf("spec.source.bundle[%d]", i), Message: fmt.Sprintf("`spec.source.bundle[%d]`: ", i) + fmt.Sprintf(format, args...)}
+	return &source.Error{Reason: reason, Field: fmt.Sprintf("spec.source.bundle[%d]", i), Message: fmt.Sprintf(format, args...)}
 }
 
 // sameMembers are the members of a bundle, if they are the ones that it had when it was resolved.
@@ -93,7 +93,7 @@ func (c *Contents) sameMembers(ctx context.Context, bundle *v1alpha1.Release, di
 	}
 	if found := bundleDigest(members); found != digest {
 		return nil, &source.Error{Reason: v1alpha1.ReasonDigestMismatch, Field: "spec.source.bundle", Message: fmt.Sprintf(
-			"`spec.source.bundle`: the Releases have together digest %s, and had %s when the bundle was created: one of them was deleted and created again; create a new bundle", found, digest)}
+			"the Releases have together digest %s, and had %s when the bundle was created: one of them was deleted and created again; create a new bundle", found, digest)}
 	}
 	return members, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // fallback is what a rollout that fails goes back to: the Release that runs now, as it is rendered now. There is none where the Environment does not ask for
-// it, where nothing runs, where the Release is gone or can no longer be rendered, and where it would be what the rollout applies anyway.
+// it, where nothing runs, where the Release is gone, blocked, or can no longer be rendered, and where it would be what the rollout applies anyway.
 func (p *Planner) fallback(ctx context.Context, seen promotion.Observation, where *place, rendered v1alpha1.Digest) (v1alpha1.Fallback, error) {
 	environment := seen.Environment
 	runs := environment.Status.Current
@@ -26,7 +26,7 @@ func (p *Planner) fallback(ctx context.Context, seen promotion.Observation, wher
 	if err != nil {
 		return v1alpha1.Fallback{}, err
 	}
-	if release == nil || !inOrder(release) || !succeededHere(environment, release) {
+	if release == nil || !inOrder(release) || isBlocked(release) || !succeededHere(environment, release) {
 		return v1alpha1.Fallback{}, nil
 	}
 	objects, err := p.render(ctx, where, settingOf(release, environment.Spec, environment, seen.Promotion.UID), release.Status.Digest)
@@ -60,6 +60,10 @@ func (p *Planner) fallbackRelease(ctx context.Context, project string, identity 
 	}
 	if release == nil || string(release.UID) != identity.UID {
 		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("release %q, which ran before, was deleted during the rollout, so that it cannot be applied again", identity.Name)}}
+	}
+	if isBlocked(release) {
+		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("release %q, which ran before, was blocked during the rollout, so that it is not applied again: %s",
+			identity.Name, release.Spec.Blocked.Reason)}}
 	}
 	return release, nil
 }

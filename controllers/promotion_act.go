@@ -75,7 +75,7 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	entry.Decisions, entry.DecidedBy = decisionsOf(p, next.Approvals)
 	entry.Target = seen.Environment.Spec.Target
 	entry.Objects = references(seen.objects)
-	entry.Fallback = seen.Planned.Plan.Fallback
+	entry.Fallback, entry.ValuesDigest = seen.Planned.Plan.Fallback, seen.Planned.Plan.Inputs.ValuesDigest
 	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
 	if err != nil && !errors.Is(err, errBusy) {
 		return outcome{}, err

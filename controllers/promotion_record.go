@@ -79,7 +79,7 @@ func (r *PromotionReconciler) announce(p *v1alpha1.Promotion, before v1alpha1.Pr
 		return
 	}
 	switch now.Reason {
-	case v1alpha1.ReasonInvalid, v1alpha1.ReasonFailed, v1alpha1.ReasonRejected, v1alpha1.ReasonBlocked:
+	case v1alpha1.ReasonInvalid, v1alpha1.ReasonFailed, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRejected, v1alpha1.ReasonBlocked:
 		r.Events.Eventf(p, nil, "Warning", now.Reason, "Promote", "%s", note(now.Message))
 	}
 }

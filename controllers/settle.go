@@ -83,6 +83,7 @@ func afterRollout(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Envi
 		status.Inventory = intent.Spec.Objects
 		soak.Succeeded(status, v1alpha1.SucceededRelease{
 			Name: intent.Spec.Release.Name, UID: intent.Spec.Release.UID, Version: intent.Spec.Release.Version, SucceededTime: end.Spec.Time,
+			ValuesDigest: intent.Spec.ValuesDigest,
 		})
 		setRolledOut(status, environment, metav1.ConditionTrue, v1alpha1.ReasonRolledOut, rolledOut(status.Current), end.Spec.Time)
 		return

@@ -84,6 +84,9 @@ type AuditRecordSpec struct {
 	// renderedDigest is the digest of the rendered objects alone.
 	// +optional
 	RenderedDigest Digest `json:"renderedDigest,omitempty"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that Helm values were taken from; in an Intent, if there were any.
+	// +optional
+	ValuesDigest Digest `json:"valuesDigest,omitempty"`
 	// requestedBy is who asked.
 	// +optional
 	RequestedBy Person `json:"requestedBy,omitempty,omitzero"`

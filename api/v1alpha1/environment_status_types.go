@@ -187,6 +187,10 @@ type SucceededRelease struct {
 	// succeededTime is when it last succeeded here.
 	// +required
 	SucceededTime metav1.Time `json:"succeededTime,omitempty,omitzero"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that it took Helm values from; empty if there were none. A rollback with others needs
+	// approvals, whatever `rollback.approval` says.
+	// +optional
+	ValuesDigest Digest `json:"valuesDigest,omitempty"`
 	// healthySeconds is for how long it was healthy here, without the time since healthySinceTime.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -143,7 +143,8 @@ type Hold struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type RollbackPolicy struct {
-	// approval says whether a rollback needs the approvals that a promotion needs: Required or NotRequired. Default: Required.
+	// approval says whether a rollback needs the approvals that a promotion needs: Required or NotRequired. NotRequired is for what has run here before: where
+	// the ConfigMaps and Secrets of `overlay.valuesFrom` are not the same any more, approvals are needed all the same. Default: Required.
 	// +optional
 	// +default="Required"
 	Approval RollbackApproval `json:"approval,omitempty"`

@@ -57,6 +57,7 @@ func completeRecord(t testing.TB) *v1alpha1.AuditRecord {
 	spec.Gates = []v1alpha1.OverridableGate{v1alpha1.OverridableGate(v1alpha1.GateWindow), v1alpha1.OverridableGate(v1alpha1.GateHold)}
 	spec.By = v1alpha1.Person{Username: "erin", UID: "9", Groups: []string{"system:authenticated", "incident-managers"}}
 	spec.DecidedBy = "alice"
+	spec.ValuesDigest = digest("3")
 	spec.Fallback = v1alpha1.Fallback{
 		Release: v1alpha1.ObjectIdentity{Name: "shop-1.3.0", UID: "8"}, Version: "1.3.0", ReleaseDigest: digest("1"), RenderedDigest: digest("2"),
 	}

@@ -30,13 +30,23 @@ func unprecedented(seen Observation) string {
 		"create a promotion of type \"Promote\", or name a release of `status.releases` of the environment", seen.Release.Name, seen.Environment.Name)
 }
 
+// sameValues says whether a rollback takes the values that its Release has succeeded with: whoever may write a ConfigMap must not roll it out without anybody's
+// approval. Whoever may change the rest of the overlay sets the rules of approval, too.
+func sameValues(seen Observation) bool {
+	if seen.Release == nil {
+		return true
+	}
+	succeeded := soak.Find(&seen.Environment.Status, string(seen.Release.UID))
+	return succeeded == nil || succeeded.ValuesDigest == seen.ValuesDigest
+}
+
 // policyOf is the approval policy that the Promotion is judged by.
 func policyOf(seen Observation) v1alpha1.ApprovalPolicy {
 	if seen.Environment == nil {
 		return v1alpha1.ApprovalPolicy{}
 	}
 	policy := seen.Environment.Spec.Approval
-	if rollsBack(seen) && seen.Environment.Spec.Rollback.Approval == v1alpha1.RollbackApprovalNotRequired {
+	if rollsBack(seen) && seen.Environment.Spec.Rollback.Approval == v1alpha1.RollbackApprovalNotRequired && sameValues(seen) {
 		policy.Rules = []v1alpha1.ApprovalRule{{Name: rollbackRule, Required: ptr.To[int32](0)}}
 	}
 	return policy

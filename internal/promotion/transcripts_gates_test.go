@@ -358,6 +358,15 @@ var gateTranscripts = map[string]func(w *world){
 		w.ranBefore(newRelease("1.5.0"))
 		w.requested()
 	},
+	"rollback-without-approval-and-with-other-values": func(w *world) {
+		w.promotion.Spec.Type = v1alpha1.PromotionTypeRollback
+		w.environment.Spec.Rollback.Approval = v1alpha1.RollbackApprovalNotRequired
+		w.ranBefore(w.release)
+		w.environment.Status.Releases[0].ValuesDigest = digestOf("the values then")
+		w.values = digestOf("the values now")
+		w.requested()
+		w.happens("the ConfigMap is as it was", func() { w.values = digestOf("the values then") })
+	},
 	"rollback-on-hold-and-blocked": func(w *world) {
 		w.promotion.Spec.Type = v1alpha1.PromotionTypeRollback
 		w.environment.Spec.Rollback.Approval = v1alpha1.RollbackApprovalNotRequired

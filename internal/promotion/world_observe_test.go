@@ -19,7 +19,7 @@ import (
 func (w *world) observe(live bool) Observation {
 	seen := Observation{
 		Now: w.now, Live: live, Promotion: w.promotion.DeepCopy(), Release: w.release.DeepCopy(), Environment: w.environment.DeepCopy(),
-		Guard: w.guard, Newer: w.newer, ProjectHold: w.projectHold, Project: w.project(), Checks: maps.Clone(w.checks),
+		Guard: w.guard, ValuesDigest: w.values, Newer: w.newer, ProjectHold: w.projectHold, Project: w.project(), Checks: maps.Clone(w.checks),
 	}
 	if w.environment != nil {
 		rules := w.environment.DeepCopy().Spec

@@ -46,6 +46,8 @@ type world struct {
 	// upstream are the other Environments of the project by name; projectHold is why the whole project is on hold.
 	upstream    map[string]*v1alpha1.Environment
 	projectHold string
+	// values is the digest of what the Environment takes values from.
+	values v1alpha1.Digest
 	// changes that the plan makes.
 	changes []v1alpha1.Change
 	// lost are the people who no longer hold the verb approve.

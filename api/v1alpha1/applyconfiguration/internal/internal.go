@@ -270,6 +270,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.AuditType
+    - name: valuesDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditType
   scalar: string
 - name: com.github.assent-dev.assent.api.v1alpha1.AuditedCheck
@@ -1507,6 +1510,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+    - name: valuesDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: version
       type:
         scalar: string

@@ -41,6 +41,8 @@ type AuditRecordSpecApplyConfiguration struct {
 	PlanDigest *apiv1alpha1.Digest `json:"planDigest,omitempty"`
 	// renderedDigest is the digest of the rendered objects alone.
 	RenderedDigest *apiv1alpha1.Digest `json:"renderedDigest,omitempty"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that Helm values were taken from; in an Intent, if there were any.
+	ValuesDigest *apiv1alpha1.Digest `json:"valuesDigest,omitempty"`
 	// requestedBy is who asked.
 	RequestedBy *PersonApplyConfiguration `json:"requestedBy,omitempty"`
 	// reason that the requester gave, or that was given for the end.
@@ -168,6 +170,14 @@ func (b *AuditRecordSpecApplyConfiguration) WithPlanDigest(value apiv1alpha1.Dig
 // If called multiple times, the RenderedDigest field is set to the value of the last call.
 func (b *AuditRecordSpecApplyConfiguration) WithRenderedDigest(value apiv1alpha1.Digest) *AuditRecordSpecApplyConfiguration {
 	b.RenderedDigest = &value
+	return b
+}
+
+// WithValuesDigest sets the ValuesDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ValuesDigest field is set to the value of the last call.
+func (b *AuditRecordSpecApplyConfiguration) WithValuesDigest(value apiv1alpha1.Digest) *AuditRecordSpecApplyConfiguration {
+	b.ValuesDigest = &value
 	return b
 }
 

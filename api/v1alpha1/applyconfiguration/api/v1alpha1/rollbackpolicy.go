@@ -14,7 +14,8 @@ import (
 //
 // RollbackPolicy says what a rollback needs.
 type RollbackPolicyApplyConfiguration struct {
-	// approval says whether a rollback needs the approvals that a promotion needs: Required or NotRequired. Default: Required.
+	// approval says whether a rollback needs the approvals that a promotion needs: Required or NotRequired. NotRequired is for what has run here before: where
+	// the ConfigMaps and Secrets of `overlay.valuesFrom` are not the same any more, approvals are needed all the same. Default: Required.
 	Approval *apiv1alpha1.RollbackApproval `json:"approval,omitempty"`
 }
 

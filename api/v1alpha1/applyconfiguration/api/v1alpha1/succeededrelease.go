@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -22,6 +23,9 @@ type SucceededReleaseApplyConfiguration struct {
 	Version *string `json:"version,omitempty"`
 	// succeededTime is when it last succeeded here.
 	SucceededTime *v1.Time `json:"succeededTime,omitempty"`
+	// valuesDigest is the digest of the ConfigMaps and Secrets that it took Helm values from; empty if there were none. A rollback with others needs
+	// approvals, whatever `rollback.approval` says.
+	ValuesDigest *apiv1alpha1.Digest `json:"valuesDigest,omitempty"`
 	// healthySeconds is for how long it was healthy here, without the time since healthySinceTime.
 	HealthySeconds *int64 `json:"healthySeconds,omitempty"`
 	// healthySinceTime is since when it has been healthy here without a break; absent while it is not healthy, or does not run here.
@@ -63,6 +67,14 @@ func (b *SucceededReleaseApplyConfiguration) WithVersion(value string) *Succeede
 // If called multiple times, the SucceededTime field is set to the value of the last call.
 func (b *SucceededReleaseApplyConfiguration) WithSucceededTime(value v1.Time) *SucceededReleaseApplyConfiguration {
 	b.SucceededTime = &value
+	return b
+}
+
+// WithValuesDigest sets the ValuesDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ValuesDigest field is set to the value of the last call.
+func (b *SucceededReleaseApplyConfiguration) WithValuesDigest(value apiv1alpha1.Digest) *SucceededReleaseApplyConfiguration {
+	b.ValuesDigest = &value
 	return b
 }
 
