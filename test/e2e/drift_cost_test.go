@@ -23,7 +23,7 @@ import (
 
 const (
 	// environmentsAtRest is how many are watched at rest; the environment variable of that name asks for more.
-	environmentsAtRest         = 200
+	environmentsAtRest         = 60
 	environmentsAtRestVariable = "ASSENT_ENVIRONMENTS_AT_REST"
 	// memoryOfEach bounds what the operator holds more for each of them, in bytes.
 	memoryOfEach = 150 << 10
