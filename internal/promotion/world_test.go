@@ -69,7 +69,7 @@ type world struct {
 	waves, wave int
 	back        bool
 	checks      map[string]CheckProgress
-	failure string
+	failure     string
 	// wakeTime is when the operator looks again by itself; zero if it does not.
 	wakeTime time.Time
 	// diesBefore is the write that the process does not live to do: "status", "override", "mark" or "record".
