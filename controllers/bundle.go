@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -104,6 +106,9 @@ func (c *Contents) bundled(ctx context.Context, bundle *v1alpha1.Release, digest
 	if err != nil {
 		return nil, err
 	}
+	if err := placed(setting, members); err != nil {
+		return nil, err
+	}
 	var all []*unstructured.Unstructured
 	for _, member := range members {
 		values, err := layers(setting, member.Spec.Application)
@@ -120,4 +125,27 @@ func (c *Contents) bundled(ctx context.Context, bundle *v1alpha1.Release, digest
 		all = append(all, objects...)
 	}
 	return render.Change(all, bundle.Spec.Images, setting.Overlay)
+}
+
+// placed makes sure that all values of a bundle stand below the application of one of its charts: others would be left out without a word.
+func placed(setting Setting, members []*v1alpha1.Release) error {
+	charts := map[string]bool{}
+	for _, member := range members {
+		if member.Spec.Source.Helm.URL != "" {
+			charts[member.Spec.Application] = true
+		}
+	}
+	all, err := layers(setting, "")
+	if err != nil {
+		return err
+	}
+	for _, layer := range all {
+		for _, key := range slices.Sorted(maps.Keys(layer)) {
+			if !charts[key] {
+				return &render.Error{Message: fmt.Sprintf(
+					"the values of a bundle stand below the name of their application, and %q is not the application of a chart in it: correct `spec.overlay.values` or `spec.overlay.valuesFrom`", key)}
+			}
+		}
+	}
+	return nil
 }

@@ -26,8 +26,11 @@ func (p *Planner) fallback(ctx context.Context, seen promotion.Observation, wher
 	if err != nil {
 		return v1alpha1.Fallback{}, err
 	}
-	if release == nil || !inOrder(release) || isBlocked(release) || !succeededHere(environment, release) {
+	if release == nil || !inOrder(release) || !succeededHere(environment, release) {
 		return v1alpha1.Fallback{}, nil
+	}
+	if blocked, err := p.blockedIn(ctx, release); err != nil || blocked != nil {
+		return v1alpha1.Fallback{}, err
 	}
 	objects, err := p.render(ctx, where, settingOf(release, environment.Spec, environment, seen.Promotion.UID), release.Status.Digest)
 	if unrunnable(err) {
@@ -61,9 +64,22 @@ func (p *Planner) fallbackRelease(ctx context.Context, project string, identity 
 	if release == nil || string(release.UID) != identity.UID {
 		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("release %q, which ran before, was deleted during the rollout, so that it cannot be applied again", identity.Name)}}
 	}
-	if isBlocked(release) {
-		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("release %q, which ran before, was blocked during the rollout, so that it is not applied again: %s",
-			identity.Name, release.Spec.Blocked.Reason)}}
+	blocked, err := p.blockedIn(ctx, release)
+	if err != nil {
+		return nil, err
+	}
+	if blocked != nil {
+		return nil, &plan.InvalidError{Problems: []string{fmt.Sprintf("release %q was blocked during the rollout, so that release %q, which ran before, is not applied again: %s",
+			blocked.Name, identity.Name, blocked.Spec.Blocked.Reason)}}
 	}
 	return release, nil
+}
+
+// blockedIn is the Release, or the first one of its bundle, that somebody has blocked; nil if none is.
+func (p *Planner) blockedIn(ctx context.Context, release *v1alpha1.Release) (*v1alpha1.Release, error) {
+	members, err := findMembers(ctx, p.Contents.Live, release)
+	if err != nil {
+		return nil, err
+	}
+	return promotion.Blocked(release, members), nil
 }

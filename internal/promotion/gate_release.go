@@ -44,7 +44,10 @@ func fetched(ready *metav1.Condition) bool {
 
 // blockedGate is closed by a Release that somebody has blocked. The spec counts, and not what the status makes of it later.
 func blockedGate(seen Observation) *v1alpha1.Blocker {
-	blocked := blockedRelease(seen)
+	if seen.Release == nil {
+		return nil
+	}
+	blocked := Blocked(seen.Release, seen.Bundled)
 	if blocked == nil {
 		return nil
 	}
@@ -56,12 +59,9 @@ func blockedGate(seen Observation) *v1alpha1.Blocker {
 	}
 }
 
-// blockedRelease is the Release, or the first one of its bundle, that somebody has blocked; nil if none is.
-func blockedRelease(seen Observation) *v1alpha1.Release {
-	if seen.Release == nil {
-		return nil
-	}
-	for _, release := range append([]*v1alpha1.Release{seen.Release}, seen.Bundled...) {
+// Blocked is the Release, or the first one of those that it bundles, that somebody has blocked; nil if none is.
+func Blocked(release *v1alpha1.Release, bundled []*v1alpha1.Release) *v1alpha1.Release {
+	for _, release := range append([]*v1alpha1.Release{release}, bundled...) {
 		if release.Spec.Blocked.Reason != "" {
 			return release
 		}

@@ -87,6 +87,19 @@ var _ = Describe("a rollout that fails where the environment goes back", func() 
 		Expect(p.recordsOf(ctx, asked)).To(Equal([]v1alpha1.AuditType{v1alpha1.AuditIntent, v1alpha1.AuditRolledBack}))
 	})
 
+	It("goes back to nothing that is blocked, be it a part of a bundle", func(ctx context.Context) {
+		p := newPlace(ctx, rollsBack)
+		member := p.release(ctx, "shop-part", configMap("settings", "1"))
+		p.from(ctx, "1.0.0", v1alpha1.ReleaseSource{Bundle: []v1alpha1.BundledRelease{{Name: member.Name}}})
+		p.rollOut(ctx, "one", "shop-1.0.0")
+		asked := p.planned(ctx, "two", configMap("settings", "2"))
+		Expect(asked.Status.Plan.Fallback.Release.Name).To(Equal("shop-1.0.0"))
+		block := client.RawPatch(types.MergePatchType, []byte(`{"spec": {"blocked": {"reason": "loses orders"}}}`))
+		Expect(scene.as(cluster.Admin).Patch(ctx, member, block)).To(Succeed())
+		other := p.planned(ctx, "three", configMap("settings", "3"))
+		Expect(other.Status.Plan.Fallback).To(BeZero())
+	})
+
 	It("says exactly what runs when going back fails, too", func(ctx context.Context) {
 		p := newPlace(ctx, timeout(3), rollsBack)
 		p.promoted(ctx, "one", configMap("settings", "1"))
