@@ -65,8 +65,10 @@ func FuzzCompileAnswer(f *testing.F) {
 		if !compiles(t, source, err) {
 			return
 		}
-		if passes, err := answer.Passes(200, headers, ticket, "text"); passes && err != nil {
-			t.Fatalf("%q: %v, %v", source, passes, err)
+		first, firstErr := answer.Passes(200, headers, ticket, "text")
+		second, secondErr := answer.Passes(200, headers, ticket, "text")
+		if first != second || (firstErr == nil) != (secondErr == nil) || first && firstErr != nil {
+			t.Fatalf("%q: %v, %v and then %v, %v", source, first, firstErr, second, secondErr)
 		}
 	})
 }
@@ -82,8 +84,10 @@ func FuzzCompileMeasurement(f *testing.F) {
 			return
 		}
 		for _, result := range [][]Series{measured, unknown, nil} {
-			if passes, err := measurement.Passes(result); passes && err != nil {
-				t.Fatalf("%q: %v, %v", source, passes, err)
+			first, firstErr := measurement.Passes(result)
+			second, secondErr := measurement.Passes(result)
+			if first != second || (firstErr == nil) != (secondErr == nil) || first && firstErr != nil {
+				t.Fatalf("%q: %v, %v and then %v, %v", source, first, firstErr, second, secondErr)
 			}
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/gowebpki/jcs"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,7 +22,7 @@ import (
 func RenderedDigest(objects []*unstructured.Unstructured) (v1alpha1.Digest, error) {
 	content := make([]map[string]any, 0, len(objects))
 	for _, object := range objects {
-		if field := inexactNumber(object.Object, ""); field != "" {
+		if field := inexactNumber(object.Object); field != "" {
 			return "", fmt.Errorf("digest of %s: the number in `%s` is not exact in JSON", Describe(Reference(object)), field)
 		}
 		content = append(content, object.Object)
@@ -67,35 +68,45 @@ func canonicalDigest(value any) (v1alpha1.Digest, error) {
 const maxExactInteger = 1<<53 - 1
 
 // inexactNumber returns the path of the first integer beyond what canonical JSON keeps apart, or "".
-func inexactNumber(value any, path string) string {
+func inexactNumber(content map[string]any) string {
+	path := inexactBelow(content)
+	return strings.TrimPrefix(path, ".")
+}
+
+// inexactBelow returns the same from a value on: the path is put together only where there is such a number.
+func inexactBelow(value any) string {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, key := range sortedKeys(v) {
-			if found := inexactNumber(v[key], joinPath(path, key)); found != "" {
-				return found
+			if below := inexactBelow(v[key]); below != "" {
+				return step(key) + strings.TrimPrefix(below, here)
 			}
 		}
 	case []any:
 		for i, item := range v {
-			if found := inexactNumber(item, fmt.Sprintf("%s[%d]", path, i)); found != "" {
-				return found
+			if below := inexactBelow(item); below != "" {
+				return fmt.Sprintf("[%d]", i) + strings.TrimPrefix(below, here)
 			}
 		}
 	case int64:
 		if v > maxExactInteger || v < -maxExactInteger {
-			return path
+			return here
 		}
 	case float64:
 		if v > maxExactInteger || v < -maxExactInteger {
-			return path
+			return here
 		}
 	}
 	return ""
 }
 
-func joinPath(path, key string) string {
-	if path == "" {
-		return key
+// here stands for the end of a path. No step begins with it.
+const here = "$"
+
+// step is a key in a path. A key comes from a Release and may hold anything: one that could be misread is quoted.
+func step(key string) string {
+	if plainKind(key) && !strings.Contains(key, ".") {
+		return "." + key
 	}
-	return path + "." + key
+	return "[" + quote(key) + "]"
 }

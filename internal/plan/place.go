@@ -122,7 +122,7 @@ func (p *placement) checkContent(object *unstructured.Unstructured) {
 	if object.GetName() == "" {
 		p.refuse(object, "has no `metadata.name`: give it one; `metadata.generateName` would make a new object with every rollout")
 	}
-	if field := inexactNumber(object.Object, ""); field != "" {
+	if field := inexactNumber(object.Object); field != "" {
 		p.refuse(object, "has in `%s` a number that JSON does not keep exactly: write it as a string, or make it smaller than 2^53", field)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -138,6 +139,7 @@ func hashText(text string) string {
 	return string(hash[:])
 }
 
+// FuzzUnpackObjects expects each object to be what its hash says, of a bounded size all together, and the same when the pack is read again.
 func FuzzUnpackObjects(f *testing.F) {
 	f.Add(packOf(f, 3, deltaOn("base and more", " and yet more"), deltaOn("base", " and more"), blobOf("base")))
 	f.Add(packOf(f, 1, blobOf("x")))
@@ -152,6 +154,13 @@ func FuzzUnpackObjects(f *testing.F) {
 		}
 		if err == nil && total > 50_000 {
 			t.Errorf("got %d bytes", total)
+		}
+		if err != nil && (err.Error() == "" || !utf8.ValidString(err.Error())) {
+			t.Errorf("the message %q is not fit for a status", err.Error())
+		}
+		again, secondErr := unpackObjects(bytes.NewReader(pack), 50_000)
+		if (err == nil) != (secondErr == nil) || err == nil && len(again) != len(found) {
+			t.Errorf("got %d objects and %v, then %d and %v", len(found), err, len(again), secondErr)
 		}
 	})
 }
