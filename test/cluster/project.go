@@ -49,6 +49,15 @@ func (c *Cluster) Project(ctx context.Context) (*Project, error) {
 	return project, nil
 }
 
+// ProjectNamed is a project that Project has created before.
+func (c *Cluster) ProjectNamed(name string) (*Project, error) {
+	admin, err := c.Client(Admin)
+	if err != nil {
+		return nil, err
+	}
+	return &Project{Name: name, admin: admin}, nil
+}
+
 // Bind gives users one of the shipped ClusterRoles in the project.
 func (p *Project) Bind(ctx context.Context, clusterRole string, users ...string) error {
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, subjects(users))

@@ -39,25 +39,26 @@ func deniedBy(rule string) OmegaMatcher {
 	)
 }
 
-var _ = Describe("the guard alone, with nothing stamped and no rules in the schema", Ordered, ContinueOnFailure, func() {
+var _ = Describe("the guard alone, with nothing stamped and no rules in the schema", Ordered, ContinueOnFailure, Label("alone"), func() {
 	BeforeAll(func(ctx context.Context) {
+		if scene.kept() {
+			return
+		}
 		scene.stopStamping(ctx)
 		scene.weakenSchema(ctx)
 	})
-	AfterAll(func(ctx context.Context) {
-		Expect(scene.cluster.Install(ctx)).To(Succeed())
-	})
+	AfterAll(func(ctx context.Context) { scene.putBack(ctx) })
 
 	for _, a := range attacks() {
-		for _, by := range a.ways {
-			It(fmt.Sprintf("denies by %s that %s (%s)", a.rule, a.name, by.name), func(ctx context.Context) {
+		for i, by := range a.ways {
+			It(fmt.Sprintf("denies by %s that %s (%s)", a.rule, a.name, by.name), Label(a.rule, ordinal(i)), func(ctx context.Context) {
 				Expect(a.try(ctx, scene, by)).To(deniedBy(a.rule))
 			})
 		}
 	}
 
 	for _, v := range shippedValidations() {
-		It(fmt.Sprintf("lets an attack through when this is taken out of %s: %s", v.policy, v.message), func(ctx context.Context) {
+		It(fmt.Sprintf("lets an attack through when this is taken out of %s: %s", v.policy, v.message), Label("takeout"), func(ctx context.Context) {
 			scene.takeOut(ctx, v)
 			DeferCleanup(func(ctx context.Context) { Expect(scene.cluster.Apply(ctx, "config/guard")).To(Succeed()) })
 			Eventually(func() error { return scene.firstSuccess(ctx, v.rule) }).WithTimeout(patience).WithPolling(interval).Should(Succeed())
@@ -65,9 +66,9 @@ var _ = Describe("the guard alone, with nothing stamped and no rules in the sche
 	}
 })
 
-var _ = Describe("the whole installation", Ordered, ContinueOnFailure, func() {
+var _ = Describe("the whole installation", Ordered, ContinueOnFailure, Label("again"), func() {
 	BeforeAll(func(ctx context.Context) {
-		Expect(scene.cluster.Install(ctx)).To(Succeed())
+		scene.install(ctx)
 		// The validation that was taken out last may still be out for a moment.
 		last := locks[len(locks)-1]
 		Eventually(func() error { return last.try(ctx, scene, last.ways[0]) }).WithTimeout(patience).Should(deniedBy(last.rule))
@@ -85,7 +86,7 @@ var _ = Describe("the whole installation", Ordered, ContinueOnFailure, func() {
 		}
 	}
 
-	It("is recognised, and has no warnings from the API server", func(ctx context.Context) {
+	It("is recognised, and has no warnings from the API server", Label("recognised"), func(ctx context.Context) {
 		policies := &admissionregistrationv1.ValidatingAdmissionPolicyList{}
 		bindings := &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{}
 		Eventually(func(g Gomega) {

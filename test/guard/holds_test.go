@@ -91,8 +91,8 @@ var holds = []attack{
 	{"G14", "a user resumes a project", cluster.Mallory, heldProject, noHoldText, namespaceChanges, false},
 }
 
-var _ = Describe("what is stopped", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("what is stopped", Ordered, ContinueOnFailure, Label("objects", "projects"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	for _, stopped := range []struct {
 		name string

@@ -63,8 +63,8 @@ func (w *world) scaleTo(ctx context.Context, by string, deployment *appsv1.Deplo
 	return w.as(by).SubResource("scale").Update(ctx, deployment.DeepCopy(), client.WithSubResourceBody(scale))
 }
 
-var _ = Describe("what is locked", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("what is locked", Ordered, ContinueOnFailure, Label("locks", "scaling"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	for _, mayChange := range []string{rollout, cluster.Dave, collector} {
 		It("is changed, relabelled and deleted by "+mayChange, func(ctx context.Context) {
@@ -192,8 +192,8 @@ var _ = Describe("what is locked", Ordered, ContinueOnFailure, func() {
 	)
 })
 
-var _ = Describe("a locked namespace", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("a locked namespace", Ordered, ContinueOnFailure, Label("targets", "locks"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("is locked by whoever may update it, and labelled otherwise by everybody who may", func(ctx context.Context) {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: unique("unlocked")}}
@@ -213,7 +213,7 @@ var _ = Describe("a locked namespace", Ordered, ContinueOnFailure, func() {
 		Expect(scene.as(cluster.Dave).Delete(ctx, lockedNamespace(ctx, scene))).To(Succeed())
 	})
 
-	It("is deleted with everything that is locked in it", func(ctx context.Context) {
+	It("is deleted with everything that is locked in it", Label("slow"), func(ctx context.Context) {
 		target, err := scene.cluster.Target(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		scene.label(ctx, target.Namespace, scene.project.Name)
@@ -225,8 +225,8 @@ var _ = Describe("a locked namespace", Ordered, ContinueOnFailure, func() {
 	})
 })
 
-var _ = Describe("an override of a lock", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("an override of a lock", Ordered, ContinueOnFailure, Label("locks", "scaling", "targets"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("is in the audit log of the API server, and nothing else is", func(ctx context.Context) {
 		deployment := lockedDeployment(ctx, scene).(*appsv1.Deployment)
@@ -277,8 +277,8 @@ func (w *world) overrides(name string) ([]string, error) {
 	return found, lines.Err()
 }
 
-var _ = Describe("a target in another cluster", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("a target in another cluster", Ordered, ContinueOnFailure, Label("objects"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("is set and changed by whoever may read the kubeconfig, and brought back by who may impersonate the deployer here", func(ctx context.Context) {
 		environment := remote(ctx, scene).(*v1alpha1.Environment)

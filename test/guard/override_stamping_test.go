@@ -25,8 +25,8 @@ const (
 	noOverride        = `{"spec":{"override":null}}`
 )
 
-var _ = Describe("stamping of overrides", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("stamping of overrides", Ordered, ContinueOnFailure, Label("stamping", "promotions"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("writes down who overrides, and the plan that is there", func(ctx context.Context) {
 		promotion := scene.planned(ctx)
@@ -97,7 +97,7 @@ var _ = Describe("stamping of overrides", Ordered, ContinueOnFailure, func() {
 	})
 
 	for _, number := range []int{511, 600} {
-		It(fmt.Sprintf("serves a user of %d groups", number), func(ctx context.Context) {
+		It(fmt.Sprintf("serves a user of %d groups", number), Label("slow"), func(ctx context.Context) {
 			groups := []string{"overriders"}
 			for i := range number - 1 {
 				groups = append(groups, fmt.Sprintf("%s-%04d", strings.Repeat("g", 200), i))
@@ -119,8 +119,8 @@ var _ = Describe("stamping of overrides", Ordered, ContinueOnFailure, func() {
 	}
 })
 
-var _ = Describe("healing of overrides", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("healing of overrides", Ordered, ContinueOnFailure, Label("stamping", "promotions"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("lets an override stand that somebody without the verb leaves out", func(ctx context.Context) {
 		promotion := scene.overridden(ctx)

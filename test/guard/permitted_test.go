@@ -20,8 +20,8 @@ import (
 	"github.com/assent-dev/assent/test/cluster"
 )
 
-var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("with the guard", Ordered, ContinueOnFailure, Label("promotions", "objects"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("a dry run is denied as the write would be", func(ctx context.Context) {
 		err := scene.as(cluster.Mallory).Create(ctx, scene.request(cluster.Mallory, production), client.DryRunAll)
@@ -138,7 +138,7 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Expect(scene.as(collector).Delete(ctx, scene.used(ctx))).To(Succeed())
 	})
 
-	It("a Promotion and what it owns are deleted in the foreground", func(ctx context.Context) {
+	It("a Promotion and what it owns are deleted in the foreground", Label("slow"), func(ctx context.Context) {
 		promotion := scene.planned(ctx)
 		owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: unique("owned"), Namespace: scene.project.Name, OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Promotion", Name: promotion.Name, UID: promotion.UID,
@@ -151,7 +151,7 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		}
 	})
 
-	It("a project without history is deleted with its namespace, whatever is on hold, blocked or not acknowledged in it", func(ctx context.Context) {
+	It("a project without history is deleted with its namespace, whatever is on hold, blocked or not acknowledged in it", Label("slow"), func(ctx context.Context) {
 		project, err := scene.cluster.Project(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		release := cluster.NewRelease(project.Name, "release", "1.0.0", "{}")
@@ -167,7 +167,7 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Eventually(scene.gone).WithArguments(ctx, namespace).WithTimeout(2 * patience).Should(BeTrue())
 	})
 
-	It("a project with history is deleted only after somebody has archived it", func(ctx context.Context) {
+	It("a project with history is deleted only after somebody has archived it", Label("slow"), func(ctx context.Context) {
 		project, err := scene.cluster.Project(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		record := scene.record()
@@ -186,7 +186,7 @@ var _ = Describe("with the guard", Ordered, ContinueOnFailure, func() {
 		Eventually(scene.gone).WithArguments(ctx, namespace).WithTimeout(3 * patience).Should(BeTrue())
 	})
 
-	It("an archiver deletes audit records, in the foreground too", func(ctx context.Context) {
+	It("an archiver deletes audit records, in the foreground too", Label("slow"), func(ctx context.Context) {
 		Expect(scene.as(archiver).Delete(ctx, scene.recorded(ctx))).To(Succeed())
 		record := scene.recorded(ctx)
 		Expect(scene.as(archiver).Delete(ctx, record, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())

@@ -18,8 +18,8 @@ import (
 	"github.com/assent-dev/assent/test/cluster"
 )
 
-var _ = Describe("stamping", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("stamping", Ordered, ContinueOnFailure, Label("stamping", "promotions"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	It("writes down who asks", func(ctx context.Context) {
 		promotion := cluster.NewPromotion(scene.project.Name, unique("promotion"), "shop-1", production)
@@ -103,7 +103,7 @@ var _ = Describe("stamping", Ordered, ContinueOnFailure, func() {
 	})
 
 	for _, number := range []int{510, 511, 600} {
-		It(fmt.Sprintf("serves a user of %d groups", number), func(ctx context.Context) {
+		It(fmt.Sprintf("serves a user of %d groups", number), Label("slow"), func(ctx context.Context) {
 			groups := []string{"approvers", "approvers"}
 			for i := range number - 1 {
 				groups = append(groups, fmt.Sprintf("%s-%04d", strings.Repeat("g", 200), i))
@@ -124,8 +124,8 @@ var _ = Describe("stamping", Ordered, ContinueOnFailure, func() {
 	}
 })
 
-var _ = Describe("healing", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx context.Context) { Expect(scene.cluster.Install(ctx)).To(Succeed()) })
+var _ = Describe("healing", Ordered, ContinueOnFailure, Label("stamping", "promotions"), func() {
+	BeforeAll(func(ctx context.Context) { scene.install(ctx) })
 
 	for _, innocent := range []struct {
 		name  string
@@ -183,7 +183,7 @@ var _ = Describe("healing", Ordered, ContinueOnFailure, func() {
 		Expect(scene.approvals(ctx, promotion)).To(Equal([]v1alpha1.Approval{approval(cluster.Alice, planA), approval(cluster.Carol, planA)}))
 	})
 
-	It("serves sixteen approvers of hundreds of groups each", func(ctx context.Context) {
+	It("serves sixteen approvers of hundreds of groups each", Label("slow"), func(ctx context.Context) {
 		groups := []string{"approvers"}
 		for i := range 510 {
 			groups = append(groups, fmt.Sprintf("cn=%s-%04d", strings.Repeat("g", 40), i))

@@ -9,6 +9,11 @@
 // rule goes untested. Last, the whole installation is put back and every attack is tried again.
 //
 // The suite changes the cluster's policies while it runs: give it a cluster of its own, or run no other suite beside it.
+//
+// Whether the suite would notice if something else of a policy were gone is measured by hack/mutate, which finds the tests by these labels:
+// the rule, and `first` for the first way of an attack; `alone` and `again` for the attacks on the guard alone and on the whole installation;
+// `takeout` and `recognised` for what changes the guard or compares it with the shipped one; the policies whose permissions a test is about,
+// and `slow`.
 package guard_test
 
 import (
@@ -67,6 +72,8 @@ type world struct {
 	rival    *cluster.Project
 	clients  map[string]client.Client
 	sequence int64
+	// first is set by the run that has made all that.
+	first bool
 }
 
 func (w *world) as(name string) client.Client {
@@ -81,8 +88,12 @@ var scene *world
 var _ = BeforeSuite(func(ctx context.Context) {
 	connected, err := cluster.Connect()
 	Expect(err).NotTo(HaveOccurred())
-	Expect(connected.Install(ctx)).To(Succeed())
 	scene = &world{cluster: connected, clients: map[string]client.Client{}}
+	if scene.kept() {
+		scene.resume(ctx)
+		return
+	}
+	Expect(connected.Install(ctx)).To(Succeed())
 	scene.enter(ctx)
 	scene.project, err = connected.Project(ctx)
 	Expect(err).NotTo(HaveOccurred())
@@ -92,6 +103,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	scene.empower(ctx)
 	scene.lockUp(ctx)
+	scene.keep()
 })
 
 // enter connects everybody.
