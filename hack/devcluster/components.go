@@ -74,6 +74,8 @@ func apiServer(d directory, a addresses) component {
 		"--allow-privileged=true",
 		"--audit-policy-file=" + d.auditPolicy(),
 		"--audit-log-path=" + d.auditLog(),
+		// Suites read the log from where it stood: it must not begin anew at the 100 MiB that are the default. In MiB.
+		"--audit-log-maxsize=1000000",
 		"--profiling=false",
 	}}
 }
