@@ -1,16 +1,197 @@
 // Copyright The Assent Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package code mutates Go code.
 package code
 
 import (
 	"context"
-	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
 )
 
-// Run measures the tests of the packages in scope.
-func Run(_ context.Context, _ []string, _ io.Writer) error {
-	return errors.New("not yet")
+// options of a run.
+type options struct {
+	root, scope, exceptions string
+	only                    *regexp.Regexp
+	sample                  int
+	seed                    uint64
+	at                      int
+	clusters                []string
+	part                    string
+	listing                 bool
+}
+
+// Run mutates what is in scope and runs the tests that have to notice. It prints the score, and returns an error if a mutant has survived or the tests are
+// red without one.
+func Run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	r := &run{options: *o, work: work, out: out}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if o.listing {
+		for _, m := range r.mutants {
+			fmt.Fprintln(out, m.name())
+		}
+		fmt.Fprintf(out, "%d mutants\n", len(r.mutants))
+		return nil
+	}
+	if err := r.hunt(ctx); err != nil {
+		return err
+	}
+	report(out, r.packages, r.mutants)
+	survivors := 0
+	for _, m := range r.mutants {
+		if m.result == survived || m.result == unreached {
+			survivors++
+		}
+	}
+	if survivors > 0 {
+		return fmt.Errorf("%d mutants have survived", survivors)
+	}
+	return ctx.Err()
+}
+
+func parse(args []string, out io.Writer) (*options, error) {
+	o := &options{}
+	var only, clusters string
+	flags := flag.NewFlagSet("mutate code", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.root, "root", ".", "the module's directory")
+	flags.StringVar(&o.scope, "scope", "hack/mutate/code/scope.yaml", "what is mutated, and what has to notice; below the root")
+	flags.StringVar(&o.exceptions, "exceptions", "hack/mutate/code/exceptions.yaml", "mutants that nobody has to notice; below the root")
+	flags.StringVar(&only, "only", "", "a regular expression: only mutants whose names, as they are printed, match")
+	flags.IntVar(&o.sample, "sample", 0, "try only so many mutants, of the packages that the scope marks with `slice`")
+	flags.Uint64Var(&o.seed, "seed", 1, "which mutants a sample takes")
+	flags.IntVar(&o.at, "parallel", 2, "how many mutants are tried at once; on clusters, one on each")
+	flags.StringVar(&clusters, "clusters", os.Getenv("ASSENT_DEVCLUSTER"), "directories of local clusters, with commas")
+	flags.StringVar(&o.part, "part", "all", "`pure` for the tests that need no cluster, `cluster` for those that do, or all")
+	flags.BoolVar(&o.listing, "list", false, "print the mutants and try none")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"pure", "cluster", "all"}, o.part) {
+		return nil, fmt.Errorf("-part must be pure, cluster or all, and not %q", o.part)
+	}
+	var err error
+	if o.only, err = regexp.Compile(only); err != nil {
+		return nil, fmt.Errorf("-only: %w", err)
+	}
+	o.root, err = filepath.Abs(o.root)
+	o.clusters = strings.FieldsFunc(clusters, func(r rune) bool { return r == ',' })
+	return o, err
+}
+
+// run is one measurement.
+type run struct {
+	options
+	work     string
+	out      io.Writer
+	scope    Scope
+	packages []*mutated
+	mutants  []*mutant
+}
+
+// prepare the mutants.
+func (r *run) prepare(ctx context.Context) error {
+	if err := readYAML(filepath.Join(r.root, r.options.scope), &r.scope); err != nil {
+		return err
+	}
+	var exceptions Exceptions
+	if err := readYAML(filepath.Join(r.root, r.exceptions), &exceptions); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(r.scope.Packages))
+	for _, entry := range r.scope.Packages {
+		names = append(names, entry.Package)
+	}
+	r.say("reading %d packages", len(names))
+	l, err := newLoader(ctx, r.root, names)
+	if err != nil {
+		return err
+	}
+	for _, entry := range r.scope.Packages {
+		if err := r.take(l, entry); err != nil {
+			return err
+		}
+	}
+	if err := except(exceptions.Exceptions, r.mutants); err != nil {
+		return err
+	}
+	r.choose()
+	return nil
+}
+
+// take the mutants of a package.
+func (r *run) take(l *loader, entry Entry) error {
+	p, err := l.load(entry.Package)
+	if err != nil {
+		return err
+	}
+	m, err := mutate(p, entry)
+	if err != nil {
+		return err
+	}
+	if err := entry.missing(m); err != nil {
+		return err
+	}
+	r.packages = append(r.packages, m)
+	for _, site := range m.sites {
+		for _, kind := range site.kinds {
+			if entry.hasKind(kind) {
+				r.mutants = append(r.mutants, &mutant{in: m, site: site, kind: kind, tests: entry.Tests})
+			}
+		}
+	}
+	return nil
+}
+
+// choose those that this run tries, by the flags. Packages with none left are not mutated.
+func (r *run) choose() {
+	slices := map[string]bool{}
+	for _, entry := range r.scope.Packages {
+		slices[entry.Package] = entry.Slice
+	}
+	var chosen []*mutant
+	for _, m := range r.mutants {
+		if r.only.MatchString(m.name()) && (r.sample == 0 || slices[m.in.short] && m.excepted == "") {
+			chosen = append(chosen, m)
+		}
+	}
+	if r.sample > 0 {
+		random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // a sample that can be had again, and no secret
+		random.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+		chosen = chosen[:min(r.sample, len(chosen))]
+	}
+	r.mutants = chosen
+	var packages []*mutated
+	for _, p := range r.packages {
+		for _, m := range chosen {
+			if m.in == p {
+				packages = append(packages, p)
+				break
+			}
+		}
+	}
+	r.packages = packages
+}
+
+func (r *run) say(format string, args ...any) {
+	fmt.Fprintf(r.out, "==> %s %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
