@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// auditPolicy logs who did what, for every request; for writes of Assent's own kinds also what was written and what became of it.
+// auditPolicy logs who did what, for every request; for writes of Assent's own kinds also what was written and what became of it, and of every deletion
+// its options, since those alone say whether it is a dry run.
 // Left out are only the heartbeats of the control plane itself: they would be most of the log, and say nothing.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -24,6 +25,8 @@ rules:
 - level: RequestResponse
   verbs: [create, update, patch, delete, deletecollection]
   resources: [{group: assent.dev}]
+- level: Request
+  verbs: [delete]
 - level: Metadata
 `
 

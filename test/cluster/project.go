@@ -22,8 +22,9 @@ const Deployer = "assent-deployer"
 // Project is a namespace that holds Releases, Environments and Promotions.
 type Project struct {
 	// Name of the namespace.
-	Name  string
-	admin client.Client
+	Name   string
+	admin  client.Client
+	rights []Right
 }
 
 // Project creates a project of its own: bob may create Releases and ask for promotions, alice and carol may approve. Dave and mallory may
@@ -60,23 +61,29 @@ func (c *Cluster) ProjectNamed(name string) (*Project, error) {
 
 // Bind gives users one of the shipped ClusterRoles in the project.
 func (p *Project) Bind(ctx context.Context, clusterRole string, users ...string) error {
+	for _, user := range users {
+		p.bound(clusterRole, Right{User: user})
+	}
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, subjects(users))
 }
 
 // BindGroup gives the members of a group one of the shipped ClusterRoles in the project.
 func (p *Project) BindGroup(ctx context.Context, clusterRole, group string) error {
+	p.bound(clusterRole, Right{Group: group})
 	members := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}}
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, members)
 }
 
 // BindAccount gives a service account of the project one of the shipped ClusterRoles there.
 func (p *Project) BindAccount(ctx context.Context, clusterRole, account string) error {
+	p.bound(clusterRole, Right{User: "system:serviceaccount:" + p.Name + ":" + account})
 	who := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: p.Name}}
 	return bind(ctx, p.admin, p.Name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, who)
 }
 
 // Allow gives a user rights that no shipped role has, in the project.
 func (p *Project) Allow(ctx context.Context, user string, rules ...rbacv1.PolicyRule) error {
+	p.allowed(user, rules)
 	return allow(ctx, p.admin, p.Name, subjects([]string{user}), rules)
 }
 
