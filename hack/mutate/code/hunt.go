@@ -159,5 +159,5 @@ func limit(s *suite, parts []*part) time.Duration {
 	if s.cluster() {
 		return 90*time.Second + 4*took
 	}
-	return 10*time.Second + 5*took
+	return 5*time.Second + 6*took
 }

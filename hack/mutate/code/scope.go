@@ -39,7 +39,9 @@ type Entry struct {
 type Tests struct {
 	// Package is its path below the module.
 	Package string `json:"package"`
-	// Suite is the test that runs a Ginkgo suite, which needs a cluster. Empty: the package's other tests.
+	// Without is the name of a test that is not asked, such as one that needs a cluster.
+	Without string `json:"without,omitempty"`
+	// Suite is the test that runs a Ginkgo suite on a cluster. Empty: the package's tests need none.
 	Suite string `json:"suite,omitempty"`
 	// Focus is a regular expression for the suite's specs; empty for all.
 	Focus string `json:"focus,omitempty"`

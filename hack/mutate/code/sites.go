@@ -280,8 +280,12 @@ func (f *finder) isOwn(call *ast.CallExpr) bool {
 }
 
 func (f *finder) add(node ast.Node, kinds []Kind, compared string) {
+	source := oneLine(f.text(node))
+	if compared != "" {
+		source = "case " + source
+	}
 	f.sites = append(f.sites, &site{
-		file: f.file, function: f.function, source: oneLine(f.text(node)), line: f.source.fset.Position(node.Pos()).Line, kinds: kinds,
+		file: f.file, function: f.function, source: source, line: f.source.fset.Position(node.Pos()).Line, kinds: kinds,
 		start: f.offset(node.Pos()), end: f.offset(node.End()), compared: compared,
 	})
 }

@@ -129,14 +129,10 @@ func (r *run) places(cluster bool) ([]*place, error) {
 // suites that the mutants ask, compiled.
 func (r *run) suites(ctx context.Context, mutants []*mutant, overlay string, cluster bool) ([]*suite, error) {
 	var asked []Tests
-	var names []string
 	for _, m := range mutants {
 		for _, tests := range m.tests {
 			if (tests.Suite != "") == cluster && !slices.Contains(asked, tests) {
 				asked = append(asked, tests)
-			}
-			if tests.Suite != "" && !slices.Contains(names, tests.Suite) {
-				names = append(names, tests.Suite)
 			}
 		}
 	}
@@ -148,9 +144,6 @@ func (r *run) suites(ctx context.Context, mutants []*mutant, overlay string, clu
 	for i, tests := range asked {
 		r.say("%d of %d: compiling the tests of %s with the mutants in them", i+1, len(asked), tests.Package)
 		s := &suite{Tests: tests}
-		if !cluster {
-			s.others = names
-		}
 		if err := s.compile(ctx, r.root, overlay, to); err != nil {
 			return nil, err
 		}

@@ -25,8 +25,6 @@ const slack = 30 * time.Millisecond
 type suite struct {
 	Tests
 	binary, dir string
-	// others are suites of the package that its other tests leave out.
-	others []string
 	// took is how long all of it takes without a mutant.
 	took  time.Duration
 	parts []*part
@@ -74,8 +72,8 @@ func (s *suite) arguments(parts []*part) []string {
 		return args
 	case len(parts) > 0:
 		return append(args, "-test.run="+alternatives(parts))
-	case len(s.others) > 0:
-		return append(args, "-test.skip=^("+strings.Join(s.others, "|")+")$")
+	case s.Without != "":
+		return append(args, "-test.skip=^"+s.Without+"$")
 	}
 	return args
 }
