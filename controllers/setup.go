@@ -13,9 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -81,7 +83,7 @@ func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing
 	if err != nil {
 		return nil, fmt.Errorf("set up the clusters: %w", err)
 	}
-	where, err := newPlaces(clusters, passing, woken.ring)
+	where, err := newPlaces(clusters, passing, woken.hurry)
 	if err != nil {
 		return nil, fmt.Errorf("set up the clusters: %w", err)
 	}
@@ -131,6 +133,20 @@ func (a *alarm) ring(key types.NamespacedName) {
 	if queue := a.queue.Load(); queue != nil {
 		(*queue).Add(reconcile.Request{NamespacedName: key})
 	}
+}
+
+// hurry wakes one before all that merely came earlier. What rolls out is brought to its end before more is begun: when a thousand promotions are
+// approved at once, the first of them does not have to wait for the start of the last, and few of them hold their watches at the same time.
+func (a *alarm) hurry(key types.NamespacedName) {
+	queue := a.queue.Load()
+	if queue == nil {
+		return
+	}
+	if first, is := (*queue).(priorityqueue.PriorityQueue[reconcile.Request]); is {
+		first.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(1)}, reconcile.Request{NamespacedName: key})
+		return
+	}
+	a.ring(key)
 }
 
 // index makes the cache find Promotions by what they name.
