@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -114,7 +115,11 @@ func (b *bare) ask(ctx context.Context, place *scene.Place, v version) (*v1alpha
 		return nil, err
 	}
 	asked.Status.ObservedGeneration = asked.Generation
-	asked.Status.Plan.Digest = noDigest
+	nothing := v1alpha1.ObjectIdentity{Name: "nothing", UID: "nothing"}
+	asked.Status.Plan = v1alpha1.Plan{
+		Digest: noDigest, RenderedDigest: noDigest, Objects: ptr.To(int32(v.objects)), PlannedTime: metav1.Now(),
+		Inputs: v1alpha1.PlanInputs{Release: nothing, ReleaseDigest: noDigest, Environment: nothing, EnvironmentDigest: noDigest, GuardDigest: noDigest},
+	}
 	apimeta.SetStatusCondition(&asked.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonAwaitingApproval, Message: "needs 1 approval",
 	})
