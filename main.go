@@ -13,16 +13,10 @@ import (
 	"path/filepath"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/runtime"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/controllers"
 )
 
@@ -70,7 +64,7 @@ func operate(options controllers.Options, lines io.Writer) error {
 	if options.CacheDir == "" {
 		options.CacheDir = filepath.Join(os.TempDir(), "assent-cache")
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions(options))
+	mgr, err := ctrl.NewManager(config, controllers.ManagerOptions(options))
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
 	}
@@ -84,24 +78,6 @@ func operate(options controllers.Options, lines io.Writer) error {
 		return fmt.Errorf("set up the readiness probe: %w", err)
 	}
 	return mgr.Start(ctrl.SetupSignalHandler())
-}
-
-func managerOptions(options controllers.Options) ctrl.Options {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
-	return ctrl.Options{
-		Scheme:                        scheme,
-		LeaderElection:                options.LeaderElect,
-		LeaderElectionID:              "assent-controller",
-		LeaderElectionNamespace:       options.LeaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true, // the process ends right after
-		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
-		HealthProbeBindAddress:        options.ProbeAddress,
-		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
-		},
-	}
 }
 
 func newLogger(options controllers.Options, out io.Writer) (*slog.Logger, error) {
