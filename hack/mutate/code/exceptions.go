@@ -32,8 +32,12 @@ func (e Exception) matches(m *mutant) bool {
 }
 
 // except marks the mutants that are excepted. An exception for what is not there any more is an error, so that the list says what is true.
-func except(exceptions []Exception, mutants []*mutant) error {
+// Those of packages that this run does not look at are left alone.
+func except(exceptions []Exception, mutants []*mutant, packages []string) error {
 	for _, e := range exceptions {
+		if !slices.Contains(packages, e.Package) {
+			continue
+		}
 		found := 0
 		for _, m := range mutants {
 			if e.matches(m) {

@@ -43,14 +43,16 @@ type mutated struct {
 }
 
 // mutate a package: find its sites in the files and functions that are wanted, and leave out one by one what would not compile.
-func mutate(p *source, scope Entry) (*mutated, error) {
+func mutate(p *source, entries []Entry) (*mutated, error) {
 	m := &mutated{source: p}
 	finders := map[*sourceFile]*finder{}
 	for _, file := range p.files {
-		if !scope.hasFile(file.name) {
+		found := find(p, file, func(function string) bool {
+			return slices.ContainsFunc(entries, func(e Entry) bool { return e.has(file.name, function) })
+		})
+		if len(found.sites) == 0 {
 			continue
 		}
-		found := find(p, file, func(function string) bool { return scope.hasFunction(file.name, function) })
 		finders[file] = found
 		m.leftOut = append(m.leftOut, found.leftOut...)
 		m.sites = append(m.sites, found.sites...)

@@ -117,60 +117,84 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := readYAML(filepath.Join(r.root, r.exceptions), &exceptions); err != nil {
 		return err
 	}
-	names := make([]string, 0, len(r.scope.Packages))
-	for _, entry := range r.scope.Packages {
-		names = append(names, entry.Package)
-	}
+	names := r.names()
 	r.say("reading %d packages", len(names))
 	l, err := newLoader(ctx, r.root, names)
 	if err != nil {
 		return err
 	}
-	for _, entry := range r.scope.Packages {
-		if err := r.take(l, entry); err != nil {
+	for _, name := range names {
+		if err := r.take(l, name); err != nil {
 			return err
 		}
 	}
-	if err := except(exceptions.Exceptions, r.mutants); err != nil {
+	if err := except(exceptions.Exceptions, r.mutants, names); err != nil {
 		return err
 	}
 	r.choose()
 	return nil
 }
 
+// names of the packages that this run can ask anything about.
+func (r *run) names() []string {
+	var names []string
+	for _, entry := range r.scope.Packages {
+		asked := slices.ContainsFunc(entry.Tests, func(t Tests) bool { return r.part == "all" || (t.Suite != "") == (r.part == "cluster") })
+		if asked && (r.sample == 0 || entry.Slice) && !slices.Contains(names, entry.Package) {
+			names = append(names, entry.Package)
+		}
+	}
+	return names
+}
+
 // take the mutants of a package.
-func (r *run) take(l *loader, entry Entry) error {
-	p, err := l.load(entry.Package)
+func (r *run) take(l *loader, short string) error {
+	var entries []Entry
+	for _, entry := range r.scope.Packages {
+		if entry.Package == short {
+			entries = append(entries, entry)
+		}
+	}
+	p, err := l.load(short)
 	if err != nil {
 		return err
 	}
-	m, err := mutate(p, entry)
+	m, err := mutate(p, entries)
 	if err != nil {
-		return err
-	}
-	if err := entry.missing(m); err != nil {
 		return err
 	}
 	r.packages = append(r.packages, m)
-	for _, site := range m.sites {
-		for _, kind := range site.kinds {
-			if entry.hasKind(kind) {
-				r.mutants = append(r.mutants, &mutant{in: m, site: site, kind: kind, tests: entry.Tests})
-			}
+	for _, entry := range entries {
+		if err := entry.missing(m); err != nil {
+			return err
 		}
+		r.mutants = append(r.mutants, m.mutants(entry)...)
 	}
 	return nil
 }
 
+// mutants of a package that an entry of the scope asks for.
+func (m *mutated) mutants(entry Entry) []*mutant {
+	var all []*mutant
+	for _, site := range m.sites {
+		for _, kind := range site.kinds {
+			if entry.has(site.file.name, site.function) && entry.hasKind(kind) {
+				all = append(all, &mutant{in: m, site: site, kind: kind, tests: entry.Tests})
+			}
+		}
+	}
+	return all
+}
+
 // choose those that this run tries, by the flags. Packages with none left are not mutated.
 func (r *run) choose() {
-	slices := map[string]bool{}
+	sliced := map[string]bool{}
 	for _, entry := range r.scope.Packages {
-		slices[entry.Package] = entry.Slice
+		sliced[entry.Package] = entry.Slice
 	}
 	var chosen []*mutant
 	for _, m := range r.mutants {
-		if r.only.MatchString(m.name()) && (r.sample == 0 || slices[m.in.short] && m.excepted == "") {
+		if r.only.MatchString(m.name()) && (r.sample == 0 || sliced[m.in.short] && m.excepted == "") {
 			chosen = append(chosen, m)
 		}
 	}

@@ -66,13 +66,9 @@ func readYAML(path string, into any) error {
 	return nil
 }
 
-func (e Entry) hasFile(name string) bool {
-	_, named := e.Files[name]
-	return named || len(e.Files) == 0
-}
-
-func (e Entry) hasFunction(file, function string) bool {
-	return len(e.Files[file]) == 0 || slices.Contains(e.Files[file], function)
+func (e Entry) has(file, function string) bool {
+	functions, named := e.Files[file]
+	return len(e.Files) == 0 || named && (len(functions) == 0 || slices.Contains(functions, function))
 }
 
 func (e Entry) hasKind(kind Kind) bool {
