@@ -114,6 +114,8 @@ func (e *Evidence) tell() (*story, error) {
 		}
 	}
 	s.sort()
+	s.unanswered()
+	s.sort()
 	return s, nil
 }
 
