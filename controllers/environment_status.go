@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/plan"
 	"github.com/assent-dev/assent/internal/rules"
 )
 
@@ -26,6 +27,7 @@ func environmentStatus(environment *v1alpha1.Environment, seen surroundings) v1a
 		status.AutoPromoted = v1alpha1.AutoPromoted{Release: seen.asked.release.Name, Version: seen.asked.release.Spec.Version}
 	}
 	set := func(condition metav1.Condition) {
+		condition.Message = plan.Visible(condition.Message) // it may quote what anybody wrote
 		condition.ObservedGeneration, condition.LastTransitionTime = environment.Generation, metav1.NewTime(seen.now)
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}

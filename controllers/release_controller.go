@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/plan"
 	"github.com/assent-dev/assent/internal/render"
 	"github.com/assent-dev/assent/internal/source"
 )
@@ -103,6 +104,7 @@ func (r *ReleaseReconciler) record(ctx context.Context, release *v1alpha1.Releas
 	}
 	release.Status.Environments = found.runsIn
 	condition.ObservedGeneration = release.Generation
+	condition.Message = plan.Visible(condition.Message) // it may quote what anybody wrote
 	condition.LastTransitionTime = metav1.NewTime(r.Clock.Now())
 	meta.SetStatusCondition(&release.Status.Conditions, condition)
 	release.Status.ObservedGeneration = release.Generation

@@ -33,7 +33,7 @@ func Diff(pairs []Pair) string {
 		if pair.Unchanged() {
 			continue
 		}
-		text.WriteString(visible(pairDiff(pair)))
+		text.WriteString(Visible(pairDiff(pair)))
 		if text.Len() > MaxDiffBytes {
 			return cut(text.String())
 		}
@@ -92,28 +92,4 @@ func asYAML(content map[string]any) []byte {
 		return fmt.Appendf(nil, "# not shown: %v\n", err)
 	}
 	return text
-}
-
-// visible spells out the characters that reorder or hide text on a screen, so that a diff reads the way it is applied.
-func visible(text string) string {
-	if !strings.ContainsFunc(text, deceiving) {
-		return text
-	}
-	var out strings.Builder
-	for _, r := range text {
-		if deceiving(r) {
-			fmt.Fprintf(&out, "\\u%04x", r)
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
-
-func deceiving(r rune) bool {
-	switch {
-	case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x2069, r == 0xfeff:
-		return true
-	}
-	return r < ' ' && r != '\n' && r != '\t'
 }

@@ -106,3 +106,9 @@ func checkKstatus(t *testing.T, status v1alpha1.PromotionStatus) {
 		t.Error("it has ended, and there are blockers or a diff left")
 	}
 }
+
+func TestAMessageShowsWhatAnybodyWroteWithoutObeyingIt(t *testing.T) {
+	if got, want := Clip("blocked: \x1b[2J\u202ebad", 100), `blocked: \u001b[2J\u202ebad`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

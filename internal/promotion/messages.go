@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/assent-dev/assent/internal/plan"
 )
 
 // mostNames is how many users or groups a blocker names; the API's bound.
@@ -59,9 +61,9 @@ func clip(message string) string {
 	return Clip(message, most+len(" …"))
 }
 
-// Clip keeps a message within a number of bytes.
+// Clip keeps a message within a number of bytes, and free of what people cannot see: it may quote what anybody wrote.
 func Clip(message string, most int) string {
-	message = strings.ToValidUTF8(message, "\uFFFD")
+	message = plan.Visible(strings.ToValidUTF8(message, "\uFFFD"))
 	if len(message) <= most {
 		return message
 	}

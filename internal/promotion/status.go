@@ -14,6 +14,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/plan"
 )
 
 // Status is what the promotion's status says after a decision. It changes nothing that does not follow from the
@@ -190,7 +191,7 @@ func setApproved(status *v1alpha1.PromotionStatus, seen Observation, approvals a
 
 func setCondition(status *v1alpha1.PromotionStatus, seen Observation, kind string, value metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-		Type: kind, Status: value, Reason: reason, Message: message,
+		Type: kind, Status: value, Reason: reason, Message: plan.Visible(message),
 		ObservedGeneration: seen.Promotion.Generation, LastTransitionTime: metav1.NewTime(seen.Now),
 	})
 }
