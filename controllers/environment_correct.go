@@ -62,7 +62,7 @@ func (r *EnvironmentReconciler) correct(ctx context.Context, environment *v1alph
 	if state, _ := r.Ledger.Known(key); state.Open != nil {
 		return "a rollout has started", nil
 	}
-	_, err = wanted.deployer.Apply(ctx, of(wanted.objects, refs), pairsOf(wanted.pairs, refs)...)
+	_, err = wanted.deployer.Apply(ctx, of(wanted.objects, refs), apply.Findings(pairsOf(wanted.pairs, refs))...)
 	if err != nil && apply.KindOf(err) != apply.TransientError {
 		return promotion.Clip(err.Error(), 1024), nil
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,27 +18,36 @@ import (
 
 // readGuard reads the admission policies that enforce the rules, with their bindings, and judges them.
 func readGuard(ctx context.Context, reader client.Reader) (promotion.Guard, error) {
-	var policies []admissionregistrationv1.ValidatingAdmissionPolicy
-	var bindings []admissionregistrationv1.ValidatingAdmissionPolicyBinding
 	policyNames, bindingNames := guard.Names()
-	for _, name := range policyNames {
-		policy, err := find(ctx, reader, &admissionregistrationv1.ValidatingAdmissionPolicy{}, types.NamespacedName{Name: name})
-		if err != nil {
-			return promotion.Guard{}, fmt.Errorf("read the guard: %w", err)
-		}
-		if policy != nil {
-			policies = append(policies, *policy)
-		}
+	policies := make([]*admissionregistrationv1.ValidatingAdmissionPolicy, len(policyNames))
+	bindings := make([]*admissionregistrationv1.ValidatingAdmissionPolicyBinding, len(bindingNames))
+	group, together := errgroup.WithContext(ctx)
+	for i, name := range policyNames {
+		group.Go(func() (err error) {
+			policies[i], err = find(together, reader, &admissionregistrationv1.ValidatingAdmissionPolicy{}, types.NamespacedName{Name: name})
+			return err
+		})
 	}
-	for _, name := range bindingNames {
-		binding, err := find(ctx, reader, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, types.NamespacedName{Name: name})
-		if err != nil {
-			return promotion.Guard{}, fmt.Errorf("read the guard: %w", err)
-		}
-		if binding != nil {
-			bindings = append(bindings, *binding)
-		}
+	for i, name := range bindingNames {
+		group.Go(func() (err error) {
+			bindings[i], err = find(together, reader, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, types.NamespacedName{Name: name})
+			return err
+		})
 	}
-	digest, problems := guard.Identify(policies, bindings)
+	if err := group.Wait(); err != nil {
+		return promotion.Guard{}, fmt.Errorf("read the guard: %w", err)
+	}
+	digest, problems := guard.Identify(found(policies), found(bindings))
 	return promotion.Guard{Digest: digest, Problems: problems}, nil
+}
+
+// found are the objects that are there.
+func found[T any](objects []*T) []T {
+	var there []T
+	for _, object := range objects {
+		if object != nil {
+			there = append(there, *object)
+		}
+	}
+	return there
 }

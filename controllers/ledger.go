@@ -82,10 +82,14 @@ func (l *Ledger) State(ctx context.Context, environment types.NamespacedName, hi
 // An Intent or outcome that the promotion has on record already is returned as it is.
 func (l *Ledger) Append(ctx context.Context, project string, hint v1alpha1.AuditHead, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
 	environment := types.NamespacedName{Namespace: project, Name: entry.Environment}
-	for range appendAttempts {
-		state, err := l.State(ctx, environment, hint)
-		if err != nil {
-			return nil, err
+	for attempt := range appendAttempts {
+		// What is remembered is tried first: if it is not the newest any more, the number is taken, and nothing was written.
+		state, found := l.Known(environment)
+		if attempt > 0 || !found || state.Head.Sequence < hint.Sequence {
+			var err error
+			if state, err = l.State(ctx, environment, hint); err != nil {
+				return nil, err
+			}
 		}
 		if entry.Type == v1alpha1.AuditIntent && state.Open != nil {
 			if state.Open.Spec.Promotion.UID == entry.Promotion.UID {

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,15 +38,16 @@ type Planner struct {
 	Signatures *signature.Verifier
 	Clock      clock.PassiveClock
 
-	places *places
+	places   *places
+	findings *findings
 }
 
 // Rendering is what a plan was made of.
 type Rendering struct {
 	// objects that the plan's renderedDigest speaks of.
 	objects []*unstructured.Unstructured
-	// pairs are how they run and how they would run.
-	pairs []plan.Pair
+	// found is how they run, and what a rollout would do to them.
+	found []apply.Finding
 }
 
 // Make a plan of what the observed promotion would apply. An error is a fault that trying again can mend; what a person has to
@@ -94,8 +96,8 @@ func (p *Planner) make(ctx context.Context, seen promotion.Observation, inputs v
 		Digest: digest, RenderedDigest: rendered, Fallback: fallback, Inputs: inputs,
 		Objects: count(len(objects)), PlannedTime: metav1.NewTime(p.Clock.Now()),
 	}}
-	pairs, err := p.compare(ctx, seen, where, objects, planned)
-	return planned, Rendering{objects: objects, pairs: pairs}, err
+	found, err := p.compare(ctx, seen, where, objects, planned)
+	return planned, Rendering{objects: objects, found: found}, err
 }
 
 // Render the objects that an intent speaks of, for a process that takes over a rollout, and for whoever compares with what was approved.
@@ -152,10 +154,11 @@ func (p *Planner) render(ctx context.Context, where *place, what setting, digest
 	return objects, nil
 }
 
-// compare asks the API server, as the deployer, what the objects would change.
+// compare asks the API server, as the deployer, what the objects would change. For the plan that the status shows this was asked before: then
+// it is asked whether that is still true.
 func (p *Planner) compare(
 	ctx context.Context, seen promotion.Observation, where *place, objects []*unstructured.Unstructured, planned *promotion.Planned,
-) ([]plan.Pair, error) {
+) ([]apply.Finding, error) {
 	target := seen.Environment.Spec.Target
 	if err := where.deployers.CheckDeployer(ctx, target); err != nil {
 		return nil, err
@@ -164,22 +167,32 @@ func (p *Planner) compare(
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := deployer.Compare(ctx, objects)
-	if err != nil {
-		return nil, err
-	}
 	pruned, err := deployer.Live(ctx, prunesOf(seen.Environment, seen.Environment.Status.Inventory, references(objects)), ownerOf(seen.Promotion))
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(pairs, pruned)
-	changes := plan.Changes(all)
+	prunes := plan.Changes(pruned)
+	found, known := p.findings.of(seen.Promotion, planned.Plan.RenderedDigest, where, target)
+	if known && slices.Equal(found.prunes, prunes) && deployer.StillTrue(ctx, objects, found.objects) {
+		planned.Plan.Diff = seen.Promotion.Status.Plan.Diff
+	} else {
+		pairs, err := deployer.Compare(ctx, objects)
+		if err != nil {
+			return nil, err
+		}
+		planned.Plan.Diff = plan.Diff(slices.Concat(pairs, pruned))
+		found = planFindings{
+			promotion: keyOf(seen.Promotion), uid: seen.Promotion.UID, rendered: planned.Plan.RenderedDigest, where: where, target: target,
+			diff: sha256.Sum256([]byte(planned.Plan.Diff)), objects: apply.Findings(pairs), changes: plan.Changes(pairs), prunes: prunes,
+		}
+		p.findings.keep(found)
+	}
+	changes := slices.Concat(found.changes, prunes)
 	planned.Plan.Changes = changes[:min(len(changes), mostChanges)]
-	planned.Plan.Diff = plan.Diff(all)
 	planned.Plan.Rules = promotion.PlanRules(seen.Environment, expression.RuleInput{
 		Plan: planned.Plan, Changes: changes, Release: seen.Release, Environment: seen.Environment, Promotion: seen.Promotion,
 	})
-	return pairs, nil
+	return found.objects, nil
 }
 
 // refusal tells what people have to mend from faults that pass. What the deployer lacks can be given to it, so that the

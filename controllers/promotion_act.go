@@ -105,7 +105,7 @@ func (r *PromotionReconciler) apply(ctx context.Context, seen *view) (outcome, e
 	}
 	waves := plan.Steps(known.objects)
 	known.waves = len(waves)
-	applied, err := deployer.Apply(ctx, waves[known.wave], known.pairs...)
+	applied, err := deployer.Apply(ctx, waves[known.wave], known.found...)
 	if err != nil {
 		return r.failed(seen, err)
 	}

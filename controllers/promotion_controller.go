@@ -37,6 +37,8 @@ type PromotionReconciler struct {
 	places *places
 	values *valueWatches
 
+	// guard is read live.
+	guard    *sharedRead[promotion.Guard]
 	rollouts *rollouts
 	writes   *writes
 	// working is held while a promotion is worked on, so that nobody closes its rollout at the same time.
@@ -116,6 +118,7 @@ func moved(err error) error {
 func (r *PromotionReconciler) forget(key types.NamespacedName) {
 	r.places.stop(key)
 	r.rollouts.drop(key)
+	r.Planner.findings.forget(key)
 	r.checks.forget(key)
 	r.timers.set(key, 0)
 }

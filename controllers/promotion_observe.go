@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,25 +73,13 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 // look fills the observation with reads by reader. What was planned or proved before is forgotten.
 func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, seen *view, reader client.Reader) error {
 	seen.Observation = promotion.Observation{Now: r.Clock.Now(), Promotion: p}
-	var err error
-	if seen.Release, err = find(ctx, reader, &v1alpha1.Release{}, types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.Release}); err != nil {
+	if err := r.lookAtNamed(ctx, seen, reader); err != nil {
 		return err
 	}
-	if seen.Environment, err = find(ctx, reader, &v1alpha1.Environment{}, environmentOf(p)); err != nil {
-		return err
-	}
-	if seen.Environment != nil {
-		if seen.EnvironmentDigest, err = plan.EnvironmentDigest(seen.Environment.Spec); err != nil {
-			return err
-		}
-	}
-	if err := r.lookAtProject(ctx, seen, reader); err != nil {
+	if err := r.lookBefore(ctx, seen, reader); err != nil {
 		return err
 	}
 	if err := r.lookAtInputs(ctx, seen, reader); err != nil {
-		return err
-	}
-	if seen.Guard, err = readGuard(ctx, reader); err != nil {
 		return err
 	}
 	if err := r.lookAtOthers(ctx, seen); err != nil {
@@ -102,25 +91,53 @@ func (r *PromotionReconciler) look(ctx context.Context, p *v1alpha1.Promotion, s
 	return nil
 }
 
-// lookAtProject finds what beyond its own objects keeps a promotion waiting: the Environments that come before its own, and a hold of the project.
-func (r *PromotionReconciler) lookAtProject(ctx context.Context, seen *view, reader client.Reader) error {
+// lookAtNamed reads what is known by name: the Release, the Environment, the project and the guard. Live reads take a millisecond each and depend on
+// nothing, so that they are made side by side.
+func (r *PromotionReconciler) lookAtNamed(ctx context.Context, seen *view, reader client.Reader) error {
 	p := seen.Promotion
-	project, err := projectOf(ctx, reader, p.Namespace)
-	if err != nil {
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		seen.Release, err = find(together, reader, &v1alpha1.Release{}, types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.Release})
 		return err
-	}
-	if project != nil {
-		seen.ProjectHold = promotion.HoldReason(project)
-	}
+	})
+	group.Go(func() (err error) {
+		seen.Environment, err = find(together, reader, &v1alpha1.Environment{}, environmentOf(p))
+		if err == nil && seen.Environment != nil {
+			seen.EnvironmentDigest, err = plan.EnvironmentDigest(seen.Environment.Spec)
+		}
+		return err
+	})
+	group.Go(func() error {
+		project, err := projectOf(together, reader, p.Namespace)
+		if err == nil && project != nil {
+			seen.ProjectHold = promotion.HoldReason(project)
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		if reader == r.Live {
+			seen.Guard, err = r.guard.get(together)
+		} else {
+			seen.Guard, err = readGuard(together, reader)
+		}
+		return err
+	})
+	return group.Wait()
+}
+
+// lookBefore finds what an Environment wants to be seen first: its checks, and the Environments that come before it.
+func (r *PromotionReconciler) lookBefore(ctx context.Context, seen *view, reader client.Reader) error {
 	if seen.Environment == nil {
 		return nil
 	}
 	if len(seen.Environment.Spec.Checks) > 0 {
-		seen.Checks = r.checks.progress(p)
+		seen.Checks = r.checks.progress(seen.Promotion)
 	}
-	if len(seen.Environment.Spec.After) > 0 {
-		seen.Project, err = environmentsAround(ctx, r.Client, reader, seen.Environment)
+	if len(seen.Environment.Spec.After) == 0 {
+		return nil
 	}
+	var err error
+	seen.Project, err = environmentsAround(ctx, r.Client, reader, seen.Environment)
 	return err
 }
 

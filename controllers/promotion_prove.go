@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -24,30 +25,64 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 		seen.unlock = r.starting.lock(environmentOf(seen.Promotion))
 	}
 	p := seen.Promotion
-	// Into the same object: whoever holds it goes on with what the API server has, and writes against that version.
-	if err := r.Live.Get(ctx, keyOf(p), p); err != nil {
-		return moved(err)
-	}
-	if promotion.Ended(p) {
-		return nil
-	}
 	// The history before the Environment: what has ended by then is in the inventory that is read next, or is owed to it. The
 	// other way round, a rollout could end in between, and what it applied would be in neither.
-	state, err := r.Ledger.State(ctx, environmentOf(p), auditHead(seen.Environment))
-	if err != nil {
+	state, err := r.readAgain(ctx, p, auditHead(seen.Environment))
+	if err != nil || promotion.Ended(p) {
 		return err
 	}
-	if err := r.look(ctx, p, seen, r.Live); err != nil {
+	if err := r.lookAgain(ctx, seen); err != nil {
 		return err
 	}
 	if other := runningBeside(p, state, seen.Environment); other != "" {
 		seen.Running = other
 	}
-	if err := r.lookAtAuthority(ctx, seen); err != nil {
+	seen.Live = true
+	return nil
+}
+
+// readAgain reads the promotion, and how far the history of its Environment is.
+func (r *PromotionReconciler) readAgain(ctx context.Context, p *v1alpha1.Promotion, head v1alpha1.AuditHead) (audit.State, error) {
+	var state audit.State
+	environment, key := environmentOf(p), keyOf(p)
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		state, err = r.Ledger.State(together, environment, head)
+		return err
+	})
+	group.Go(func() error {
+		// Into the same object: whoever holds it goes on with what the API server has, and writes against that version.
+		return moved(r.Live.Get(together, key, p))
+	})
+	return state, group.Wait()
+}
+
+// lookAgain makes the observation from live reads, asks for the authority of those who have decided, and finds the end that an earlier process put on
+// record for a promotion that has not started, and died before it could say so in the status.
+func (r *PromotionReconciler) lookAgain(ctx context.Context, seen *view) error {
+	p := seen.Promotion
+	var people authorities
+	known := &rollout{}
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.look(together, p, seen, r.Live) })
+	group.Go(func() (err error) {
+		people, err = r.authorities(together, p)
+		return err
+	})
+	if !promotion.Started(p) {
+		group.Go(func() (err error) {
+			known, err = r.recall(together, p)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	seen.Live = true
-	return r.lookForOutcome(ctx, seen)
+	seen.Authority, seen.OverrideAuthority = people.approve, people.override
+	if known.outcome != nil {
+		seen.rollout, seen.Rollout = known, &promotion.Rollout{Intent: known.intent, Outcome: known.outcome}
+	}
+	return nil
 }
 
 // runningBeside names the promotion whose rollout runs by the history, or whose end the Environment does not know of yet:
@@ -61,38 +96,28 @@ func runningBeside(p *v1alpha1.Promotion, state audit.State, environment *v1alph
 	return ""
 }
 
-// lookForOutcome finds the end that an earlier process put on record for a promotion that has not started, and died before
-// it could say so in the status.
-func (r *PromotionReconciler) lookForOutcome(ctx context.Context, seen *view) error {
-	if seen.rollout != nil {
-		return nil
-	}
-	known, err := r.recall(ctx, seen.Promotion)
-	if err != nil || known.outcome == nil {
-		return err
-	}
-	seen.rollout, seen.Rollout = known, &promotion.Rollout{Intent: known.intent, Outcome: known.outcome}
-	return nil
+// authorities are what those who have decided may do.
+type authorities struct {
+	// approve is by user.
+	approve  map[string]approval.Authority
+	override approval.Authority
 }
 
-// lookAtAuthority asks the API server whether each approver, and whoever has set an override, may do so now, by the identity that the guard has
+// authorities asks the API server whether each approver, and whoever has set an override, may do so now, by the identity that the guard has
 // stamped.
-func (r *PromotionReconciler) lookAtAuthority(ctx context.Context, seen *view) error {
-	p := seen.Promotion
-	seen.Authority = make(map[string]approval.Authority, len(p.Spec.Approvals))
+func (r *PromotionReconciler) authorities(ctx context.Context, p *v1alpha1.Promotion) (authorities, error) {
+	found := authorities{approve: make(map[string]approval.Authority, len(p.Spec.Approvals))}
+	var err error
 	for _, entry := range p.Spec.Approvals {
 		person := v1alpha1.Person{Username: entry.User, UID: entry.UID, Groups: entry.Groups}
-		var err error
-		if seen.Authority[entry.User], err = r.authority(ctx, p, person, v1alpha1.VerbApprove); err != nil {
-			return err
+		if found.approve[entry.User], err = r.authority(ctx, p, person, v1alpha1.VerbApprove); err != nil {
+			return found, err
 		}
 	}
-	if len(p.Spec.Override.Gates) == 0 {
-		return nil
+	if len(p.Spec.Override.Gates) > 0 {
+		found.override, err = r.authority(ctx, p, p.Spec.Override.UsedBy, v1alpha1.VerbOverride)
 	}
-	var err error
-	seen.OverrideAuthority, err = r.authority(ctx, p, p.Spec.Override.UsedBy, v1alpha1.VerbOverride)
-	return err
+	return found, err
 }
 
 // authority of a person to use a verb on the promotion's Environment, now.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/cluster"
+	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/internal/signature"
 	contents "github.com/assent-dev/assent/internal/source"
 )
@@ -98,9 +99,10 @@ func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Planner: &Planner{
 			Contents: released, Values: mgr.GetAPIReader(), Signatures: signature.New(signature.WithPlainHTTP(options.plainHTTPRegistries()...)),
-			Clock: passing, places: where,
+			Clock: passing, places: where, findings: newFindings(),
 		},
 		Deployers: where.here.deployers, Ledger: ledger, Clock: passing, Events: mgr.GetEventRecorder("assent"), places: where,
+		guard:    newSharedRead(func(ctx context.Context) (promotion.Guard, error) { return readGuard(ctx, mgr.GetAPIReader()) }),
 		rollouts: newRollouts(), writes: newWrites(), working: newLocks(), starting: newLocks(), woken: woken,
 		timers: newTimers(passing, woken.ring), checks: running,
 	}

@@ -52,15 +52,15 @@ type Applied struct {
 // Apply makes the objects run as they say, in waves. What runs so already is not written. Objects must have been placed (plan.Place) and
 // sorted (plan.Sort). On an error the result holds what had been applied until then, and the later waves have not been begun.
 //
-// Looked is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again, and one
+// Found is what Compare has found of the same objects, if it was asked. An object that nobody has written since is not tried again, and one
 // that differs, or is absent, is written without being read again. An object that cannot be changed is deleted and created again where that is allowed; see
 // v1alpha1.AnnotationImmutable.
-func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured, looked ...plan.Pair) (Result, error) {
+func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructured, found ...Finding) (Result, error) {
 	var result Result
 	defined := newRelease(objects)
-	known := make(map[v1alpha1.ObjectReference]plan.Pair, len(looked))
-	for _, pair := range looked {
-		known[pair.Ref] = pair
+	known := make(map[v1alpha1.ObjectReference]Finding, len(found))
+	for _, finding := range found {
+		known[finding.Ref] = finding
 	}
 	for _, wave := range plan.Waves(objects) {
 		applied, err := d.applyWave(ctx, wave, known)
@@ -75,7 +75,7 @@ func (d *Deployer) Apply(ctx context.Context, objects []*unstructured.Unstructur
 	return result, nil
 }
 
-func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]plan.Pair) ([]Applied, error) {
+func (d *Deployer) applyWave(ctx context.Context, wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]Finding) ([]Applied, error) {
 	done := make([]*Applied, len(wave))
 	vacant := newVacancies(wave, known)
 	err := each(wave, func(i int, object *unstructured.Unstructured) *problem {
@@ -97,14 +97,14 @@ const attempts = 5
 
 // applyOne brings one object into the cluster. Each write names the very version that it was decided on, so that nothing is written over
 // that was not looked at: when somebody else has written in between, the object is looked at again.
-func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known plan.Pair, vacant bool) (*Applied, *problem) {
+func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured, known Finding, vacant bool) (*Applied, *problem) {
 	var trouble *problem
 	for range attempts {
 		var seen comparison
 		if seen, trouble = d.decide(ctx, object, known, vacant); trouble != nil {
 			return nil, trouble
 		}
-		known, vacant = plan.Pair{}, false // used up: if the write fails it was not true any more
+		known, vacant = Finding{}, false // used up: if the write fails it was not true any more
 		var applied *Applied
 		if applied, trouble = d.carryOut(ctx, object, seen); trouble == nil || !overtaken(trouble.cause) {
 			return applied, trouble
@@ -120,17 +120,14 @@ func overtaken(err error) bool {
 
 // decide what has to be done for an object. What was found to differ just before is not looked at again: the write says which version it
 // is meant for. Nor is what is certainly vacant.
-func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured, known plan.Pair, vacant bool) (comparison, *problem) {
+func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured, known Finding, vacant bool) (comparison, *problem) {
 	if vacant {
 		return d.find(object, release{})
 	}
-	if known.Live != nil && known.Merged != nil && !known.Recreate && !sameAsLive(known.Live, known.Merged) {
+	if known.Action == v1alpha1.ChangeUpdate {
 		seen, trouble := d.find(object, release{})
-		if trouble != nil {
-			return seen, trouble
-		}
-		seen.Live, seen.Merged = known.Live, known.Merged
-		return seen, checkOwner(seen.Live, ownerOf(object))
+		seen.Live = known.version()
+		return seen, trouble
 	}
 	seen, trouble := d.look(ctx, object, release{})
 	if trouble != nil && d.leavesForUs(seen) {
@@ -141,8 +138,8 @@ func (d *Deployer) decide(ctx context.Context, object *unstructured.Unstructured
 	if trouble != nil || seen.Live == nil {
 		return seen, trouble
 	}
-	if stillTrue(known, seen.Live) {
-		seen.Merged, seen.Recreate = known.Merged, known.Recreate
+	if known.stillTrue(seen.Live) {
+		seen.same, seen.Recreate = known.Action == "", known.Action == v1alpha1.ChangeRecreate
 		return seen, nil
 	}
 	return seen, d.ask(ctx, object, &seen, release{})
@@ -162,7 +159,7 @@ func (d *Deployer) carryOut(ctx context.Context, object *unstructured.Unstructur
 		if trouble := d.remove(ctx, seen); trouble != nil {
 			return nil, trouble
 		}
-	case sameAsLive(seen.Live, seen.Merged):
+	case seen.same:
 		return newApplied(seen.Live, false), nil
 	default:
 		write = func(ctx context.Context, resource dynamic.ResourceInterface, desired *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -174,11 +171,6 @@ func (d *Deployer) carryOut(ctx context.Context, object *unstructured.Unstructur
 		return nil, d.explainWrite(object, "patch", err)
 	}
 	return newApplied(written, true), nil
-}
-
-// stillTrue tells whether nobody has written an object since it was looked at.
-func stillTrue(known plan.Pair, live *unstructured.Unstructured) bool {
-	return known.Live != nil && known.Merged != nil && known.Live.GetUID() == live.GetUID() && known.Live.GetResourceVersion() == live.GetResourceVersion()
 }
 
 func newApplied(object *unstructured.Unstructured, changed bool) *Applied {

@@ -84,7 +84,7 @@ var _ = Describe("Apply", func() {
 		looked, err := p.deployer.Compare(ctx, objects)
 		Expect(err).NotTo(HaveOccurred())
 		tries := p.tries.Load()
-		result, err := p.deployer.Apply(ctx, objects, looked...)
+		result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(BeZero())
 		Expect(p.tries.Load()).To(Equal(tries))
@@ -93,14 +93,14 @@ var _ = Describe("Apply", func() {
 		Expect(admin.Get(ctx, client.ObjectKey{Namespace: p.target.Namespace, Name: "settings"}, changed)).To(Succeed())
 		changed.Annotations = map[string]string{"somebody": "else"}
 		Expect(admin.Update(ctx, changed)).To(Succeed())
-		result, err = p.deployer.Apply(ctx, objects, looked...)
+		result, err = p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(BeZero(), "what somebody else adds is theirs, and no reason to write")
 		Expect(p.tries.Load()).To(Equal(tries + 1))
 
 		changed.Data["value"] = "red"
 		Expect(admin.Update(ctx, changed)).To(Succeed())
-		result, err = p.deployer.Apply(ctx, objects, looked...)
+		result, err = p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(Equal(1))
 		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
@@ -116,7 +116,7 @@ var _ = Describe("Apply", func() {
 		Expect(admin.Patch(ctx, theirs, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"value":"red","theirs":"x"}}`)))).To(Succeed())
 
 		reads, tries, writes := p.reads.Load(), p.tries.Load(), p.writes.Load()
-		result, err := p.deployer.Apply(ctx, objects, looked...)
+		result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(Equal(3))
 		Expect(p.reads.Load()-reads).To(BeEquivalentTo(2), "that `new` is still absent, and how `other` is now; `settings` is as it was")
@@ -138,7 +138,7 @@ var _ = Describe("Apply", func() {
 		}
 		staging := apply.Owner{Project: "shop", Environment: "staging"}
 		Expect(p.deployer.Apply(ctx, p.objectsOf(staging, configMap("new", "theirs")+"\n---\n"+configMap("changes", "theirs")+"\n---\n"+configMap("same", "ours")))).Error().NotTo(HaveOccurred())
-		_, err = p.deployer.Apply(ctx, objects, looked...)
+		_, err = p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).To(And(haveKind(apply.ForeignError), MatchError(And(
 			ContainSubstring(`ConfigMap "new" belongs to Environment "staging"`), ContainSubstring(`ConfigMap "changes" belongs`), ContainSubstring(`ConfigMap "same" belongs`)))))
 		for name, value := range map[string]string{"new": "theirs", "changes": "theirs", "same": "ours"} {
@@ -160,7 +160,7 @@ var _ = Describe("Apply", func() {
 		Expect(admin.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "new-4"}, Data: map[string]string{"value": "nobody's"}})).To(Succeed())
 
 		reads := p.reads.Load()
-		result, err := p.deployer.Apply(ctx, objects, looked...)
+		result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).To(And(haveKind(apply.ForeignError), MatchError(ContainSubstring(`ConfigMap "new-3" belongs to Environment "staging"`))))
 		Expect(result.Changed()).To(Equal(9))
 		Expect(p.reads.Load()-reads).To(BeEquivalentTo(3), "one list, and the two that are there after all")
@@ -178,7 +178,7 @@ var _ = Describe("Apply", func() {
 		looked, err := limited.deployer.Compare(ctx, objects)
 		Expect(err).NotTo(HaveOccurred())
 		reads := limited.reads.Load()
-		Expect(limited.deployer.Apply(ctx, objects, looked...)).Error().NotTo(HaveOccurred())
+		Expect(limited.deployer.Apply(ctx, objects, apply.Findings(looked)...)).Error().NotTo(HaveOccurred())
 		Expect(limited.reads.Load()-reads).To(BeEquivalentTo(5), "a list that is refused, and each of the four")
 	})
 
@@ -191,7 +191,7 @@ var _ = Describe("Apply", func() {
 		for _, name := range []string{"changes", "same"} {
 			Expect(admin.Delete(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: name}})).To(Succeed())
 		}
-		result, err := p.deployer.Apply(ctx, objects, looked...)
+		result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Changed()).To(Equal(2))
 		Expect(p.configMap(ctx, "changes")).To(HaveKeyWithValue("value", "green"))
@@ -204,7 +204,7 @@ var _ = Describe("Apply", func() {
 		looked, err := p.deployer.Compare(ctx, objects)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(admin.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "settings"}, Data: map[string]string{"value": "red"}})).To(Succeed())
-		Expect(p.deployer.Apply(ctx, objects, looked...)).Error().NotTo(HaveOccurred())
+		Expect(p.deployer.Apply(ctx, objects, apply.Findings(looked)...)).Error().NotTo(HaveOccurred())
 		Expect(p.configMap(ctx, "settings")).To(HaveKeyWithValue("value", "blue"))
 	})
 

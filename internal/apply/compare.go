@@ -73,6 +73,8 @@ type comparison struct {
 	plan.Pair
 	resource dynamic.ResourceInterface
 	desired  *unstructured.Unstructured
+	// same says that a write would change nothing.
+	same bool
 }
 
 func (d *Deployer) compare(ctx context.Context, object *unstructured.Unstructured, others release) (comparison, *problem) {
@@ -102,6 +104,7 @@ func (d *Deployer) ask(ctx context.Context, object *unstructured.Unstructured, s
 		return trouble
 	}
 	if err == nil && !runsAnew(seen.desired, seen.Live) {
+		seen.same = sameAsLive(seen.Live, seen.Merged)
 		return nil
 	}
 	if err != nil {

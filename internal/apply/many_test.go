@@ -72,7 +72,7 @@ var _ = Describe("A rollout of 1,000 objects", Label("many"), func() {
 			looked, err := p.deployer.Compare(ctx, objects)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(len(plan.Diff(looked))).To(BeNumerically("<=", plan.MaxDiffBytes))
-			result, err := p.deployer.Apply(ctx, objects, looked...)
+			result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(result.Changed()).To(Equal(largeObjects))
 		}
@@ -95,7 +95,7 @@ func (p *place) rollOut(ctx context.Context, objects []*unstructured.Unstructure
 	Expect(changes).To(HaveEach(HaveField("Action", action)))
 	Expect(len(plan.Diff(looked))).To(BeNumerically("<=", plan.MaxDiffBytes))
 	started = time.Now()
-	result, err := p.deployer.Apply(ctx, objects, looked...)
+	result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(result.Changed()).To(Equal(len(objects)))
 	return fmt.Sprintf("%s: compare %s, apply %s", action, compared.Round(time.Millisecond), time.Since(started).Round(time.Millisecond))

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/apply"
 )
 
 const (
@@ -66,7 +67,7 @@ func (p *place) measure(ctx context.Context, times *comparisonOfTimes, round int
 		times.compare = append(times.compare, time.Since(started))
 		before := p.requests()
 		started = time.Now()
-		result, err := p.deployer.Apply(ctx, objects, looked...)
+		result, err := p.deployer.Apply(ctx, objects, apply.Findings(looked)...)
 		times.ours = append(times.ours, time.Since(started))
 		times.requests = append(times.requests, float64(p.requests()-before))
 		Expect(err).NotTo(HaveOccurred())

@@ -37,12 +37,12 @@ type vacantPart struct {
 	certain map[v1alpha1.ObjectReference]bool
 }
 
-func newVacancies(wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]plan.Pair) *vacancies {
+func newVacancies(wave []*unstructured.Unstructured, known map[v1alpha1.ObjectReference]Finding) *vacancies {
 	parts := make([]vacantPart, (len(wave)+partSize-1)/partSize)
 	for i, object := range wave {
 		ref := plan.Reference(object)
 		part := &parts[i/partSize]
-		if pair, looked := known[ref]; looked && pair.Live == nil {
+		if found, looked := known[ref]; looked && found.UID == "" {
 			if part.absent == nil {
 				part.absent = map[schema.GroupVersionKind][]v1alpha1.ObjectReference{}
 			}
