@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/assent-dev/assent/hack/mutate/code"
+	"github.com/assent-dev/assent/hack/mutate/policies"
 )
 
 // command is one kind of mutation. It prints to the writer and returns an error if a mutant has survived or nothing could be measured.
@@ -27,6 +28,7 @@ type command struct {
 
 var commands = []command{
 	{name: "code", does: "take the gates and permission checks out of the Go code, one at a time", run: code.Run},
+	{name: "policies", does: "take the rules of the guard out of its policies, one at a time", run: policies.Run},
 }
 
 func main() {

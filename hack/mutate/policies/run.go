@@ -1,0 +1,237 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package policies measures whether the guard's tests would notice if something of the guard were gone.
+//
+// Mutants are made of the manifests in config/guard: each validation taken out and turned round, and each operand, condition, list entry and
+// question to the authorizer in any of its expressions, each boolean variable, each resource and operation that is met, each binding, each stamp.
+// One after the other they are put in force on a real API server, and the guard's tests (test/guard) run on them: first those of the rules
+// concerned, then what the policy permits, then all. A test that fails has noticed the mutant.
+//
+//	for each stage:  install what is shipped; its tests must pass
+//	                 for each mutant that is left:  apply; wait until it is in force; run until a test fails
+//	last:            install what is shipped
+package policies
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// exceptionsFile is the committed list of exceptions, from the repository's root.
+const exceptionsFile = "hack/mutate/policies/exceptions.yaml"
+
+type options struct {
+	clusters []string
+	only     *regexp.Regexp
+	sample   int
+	seed     uint64
+	list     bool
+	stages   int
+}
+
+// Run mutates the guard's policies on running local clusters, prints what became of each mutant, and then the score. It must be run in the
+// repository's root. It is an error if a mutant survives of which no exception is made, or if an exception is none.
+func Run(ctx context.Context, args []string, out io.Writer) error {
+	chosen, err := parseOptions(args, out)
+	if err != nil {
+		return err
+	}
+	exceptions, err := readExceptions(exceptionsFile)
+	if err != nil {
+		return err
+	}
+	shipped, err := read(".")
+	if err != nil {
+		return err
+	}
+	all, err := generate(shipped)
+	if err != nil {
+		return err
+	}
+	mutants := choose(all, exceptions, chosen)
+	if chosen.list {
+		for _, m := range mutants {
+			fmt.Fprintf(out, "%s\n%s", m.name, difference(m))
+		}
+		return nil
+	}
+	if len(chosen.clusters) == 0 {
+		return errors.New("no cluster to try the mutants on: run `make cluster-up`, and name its directory in --dir or ASSENT_DEVCLUSTER")
+	}
+	known := map[string]bool{}
+	for _, m := range all {
+		known[m.name] = true
+	}
+	log.SetLogger(logr.Discard()) // controller-runtime complains of having none
+	r := &run{out: out, exceptions: map[string]bool{}, started: time.Now(), stages: stages[:chosen.stages]}
+	for _, e := range exceptions {
+		r.exceptions[e.Name] = true
+	}
+	outcomes, err := r.judge(ctx, mutants, shipped, chosen.clusters)
+	if err != nil {
+		return err
+	}
+	return score{outcomes: outcomes, exceptions: exceptions, known: known}.print(out)
+}
+
+func parseOptions(args []string, out io.Writer) (options, error) {
+	flags := flag.NewFlagSet("policies", flag.ContinueOnError)
+	flags.SetOutput(out)
+	directories := flags.String("dir", os.Getenv("ASSENT_DEVCLUSTER"), "`directories` of running local clusters, separated by commas: they share the mutants")
+	only := flags.String("only", "", "try only the mutants whose name matches this `expression`")
+	sample := flags.Int("sample", 0, "try only so `many`, chosen among those that attacks on the guard alone must notice; at most a minute for 8")
+	seed := flags.Uint64("seed", 1, "which ones to choose")
+	upTo := flags.Int("stages", len(stages), "how many stages to run; what the later ones would notice counts as survived")
+	list := flags.Bool("list", false, "print the mutants, and try none")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	matching, err := regexp.Compile(*only)
+	if err != nil {
+		return options{}, fmt.Errorf("reading --only: %w", err)
+	}
+	chosen := options{only: matching, sample: *sample, seed: *seed, list: *list, stages: min(*upTo, len(stages))}
+	if chosen.sample > 0 {
+		chosen.stages = 1
+	}
+	for _, directory := range strings.Split(*directories, ",") {
+		if directory != "" {
+			chosen.clusters = append(chosen.clusters, directory)
+		}
+	}
+	return chosen, nil
+}
+
+// choose takes those that are asked for. A sample is of rules that are taken out, which need the fewest tests to be noticed.
+func choose(all []mutant, exceptions []exception, chosen options) []mutant {
+	excepted := map[string]bool{}
+	for _, e := range exceptions {
+		excepted[e.Name] = true
+	}
+	var mutants []mutant
+	for _, m := range all {
+		if !chosen.only.MatchString(m.name) || chosen.sample > 0 && (m.kind != validationRemoved || excepted[m.name]) {
+			continue
+		}
+		mutants = append(mutants, m)
+	}
+	if chosen.sample == 0 || chosen.sample >= len(mutants) {
+		return mutants
+	}
+	order := rand.New(rand.NewPCG(chosen.seed, 0)) //nolint:gosec // the same choice for the same seed
+	order.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
+	return mutants[:chosen.sample]
+}
+
+// run is one measurement.
+type run struct {
+	out        io.Writer
+	exceptions map[string]bool
+	started    time.Time
+	stages     []stage
+	// judges have a cluster each.
+	judges []*judge
+
+	mutex sync.Mutex
+	done  int
+	total int
+}
+
+// judge tries mutants on one cluster.
+type judge struct {
+	suite *suite
+	guard *guard
+}
+
+// judge returns what became of the mutants, in the order in which that was known; those that survived come last.
+func (r *run) judge(ctx context.Context, mutants []mutant, shipped []manifest, clusters []string) (_ []outcome, err error) {
+	scratch, err := os.MkdirTemp("", "mutate-policies-")
+	if err != nil {
+		return nil, fmt.Errorf("making a directory for copies: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	r.say("compiling the guard's tests")
+	binary, err := compile(ctx, ".", scratch)
+	if err != nil {
+		return nil, err
+	}
+	for i, cluster := range clusters {
+		judge, err := appoint(cluster, binary, filepath.Join(scratch, fmt.Sprint(i)), shipped)
+		if err != nil {
+			return nil, err
+		}
+		r.judges = append(r.judges, judge)
+	}
+	defer func() { err = errors.Join(err, r.putBack(context.WithoutCancel(ctx))) }()
+	r.total = len(mutants)
+	var outcomes []outcome
+	left := mutants
+	for _, stage := range r.stages {
+		known, remaining, err := r.hold(ctx, stage, left)
+		if err != nil {
+			return nil, err
+		}
+		outcomes, left = append(outcomes, known...), remaining
+	}
+	for _, m := range left {
+		outcomes = append(outcomes, outcome{mutant: m})
+	}
+	return outcomes, nil
+}
+
+func appoint(cluster, binary, root string, shipped []manifest) (*judge, error) {
+	cluster, err := filepath.Abs(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("finding the cluster: %w", err)
+	}
+	if err := copyOf(".", root); err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(cluster, "kubeconfig"))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster in %q: %w", cluster, err)
+	}
+	config.QPS = -1
+	admin, err := client.New(config, client.Options{Scheme: scheme.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster in %q: %w", cluster, err)
+	}
+	return &judge{
+		suite: &suite{binary: binary, root: root, cluster: cluster},
+		guard: &guard{admin: admin, root: root, shipped: shipped},
+	}, nil
+}
+
+func (r *run) say(format string, args ...any) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	seconds := int(time.Since(r.started).Seconds())
+	fmt.Fprintf(r.out, "%3dm%02ds %s\n", seconds/60, seconds%60, fmt.Sprintf(format, args...))
+}
+
+// putBack leaves the clusters as they are shipped.
+func (r *run) putBack(ctx context.Context) error {
+	r.say("putting the guard back")
+	var problems []error
+	for _, judge := range r.judges {
+		problems = append(problems, judge.guard.putBack(ctx), judge.guard.removeSentinels(ctx), judge.suite.putBack(ctx))
+	}
+	return errors.Join(problems...)
+}
