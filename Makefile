@@ -100,6 +100,22 @@ test-unit: ## The tests that need no cluster
 test-apps: ## Promote, upgrade and roll back the applications in the folder APPS (APPS/APPLICATION/VERSION/…) on a local cluster
 	@sh hack/test.sh apps "$(APPS)"
 
+.PHONY: faults
+faults: ## Try every fault at every write of a promotion: crashes, lost answers, conflicts, stale caches; takes about half an hour
+	@sh hack/test.sh faults
+
+.PHONY: mutation
+mutation: ## Take each gate, permission check and rule of the guard out in turn, and look whether a test notices
+	@sh hack/test.sh mutation
+
+.PHONY: badinput
+badinput: ## Generate thousands of inputs from the schemas, and look how the operator bears them
+	@sh hack/test.sh badinput
+
+.PHONY: bench
+bench: ## Measure against a program that only writes, and against kubectl and Helm; BENCH passes flags, such as BENCH="--only B1,B2"
+	@sh hack/bench.sh $(BENCH)
+
 FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
