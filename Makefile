@@ -114,7 +114,7 @@ badinput: ## Generate thousands of inputs from the schemas, and look how the ope
 
 .PHONY: bench
 bench: ## Measure against a program that only writes, and against kubectl and Helm; BENCH passes flags, such as BENCH="--only B1,B2"
-	@sh hack/bench.sh $(BENCH)
+	$(GO) run ./test/bench $(BENCH)
 
 FUZZTIME ?= 30s
 .PHONY: fuzz
