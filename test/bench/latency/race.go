@@ -64,8 +64,9 @@ func race(ctx context.Context, s *scene.Scene, runs int, versions []version, pic
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // runners are who takes part.
-func runners(_ context.Context, s *scene.Scene) ([]contestant, error) {
-	return []contestant{&assent{s}, &bare{s}}, nil
+func runners(ctx context.Context, s *scene.Scene) ([]contestant, error) {
+	others, err := alternatives(ctx, s)
+	return append([]contestant{&assent{s}, &bare{s}}, others...), err
 }
 
 // lastWrite is when the last of so many objects in the target was answered, among what the filter wants.
