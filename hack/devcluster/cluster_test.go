@@ -256,22 +256,22 @@ func mustProcesses(t *testing.T, c *cluster) []process {
 }
 
 // launcher runs the launcher as a program of its own, and returns what it says.
-func launcher(t *testing.T, c *cluster, command string) string {
+func launcher(t *testing.T, c *cluster, command string, arguments ...string) string {
 	t.Helper()
-	output, err := launcherCommand(t, c, command).CombinedOutput()
+	output, err := launcherCommand(t, c, command, arguments...).CombinedOutput()
 	if err != nil {
 		t.Errorf("devcluster %s: %v\n%s", command, err, output)
 	}
 	return string(output)
 }
 
-func launcherCommand(t *testing.T, c *cluster, command string) *exec.Cmd {
+func launcherCommand(t *testing.T, c *cluster, command string, arguments ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.CommandContext(t.Context(), self, command, "--dir", string(c.dir))
+	process := exec.CommandContext(t.Context(), self, append([]string{command, "--dir", string(c.dir)}, arguments...)...)
 	process.Env = append(os.Environ(), asLauncher+"=yes")
 	return process
 }

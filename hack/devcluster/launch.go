@@ -43,7 +43,7 @@ func newLaunch(d directory) *launch {
 // start starts a component in a session of its own, so that neither the end of this program nor Ctrl-C in its terminal
 // reaches it, and records it before anything else is started.
 func (l *launch) start(c component) error {
-	log, err := os.Create(l.dir.log(c.name))
+	log, err := l.dir.openLog(c.name)
 	if err != nil {
 		return fmt.Errorf("creating the log of %s: %w", c.name, err)
 	}
@@ -59,7 +59,7 @@ func (l *launch) start(c component) error {
 	}
 	birth, err := birthOf(command.Process.Pid)
 	if err == nil {
-		l.processes = append(l.processes, process{Name: c.name, PID: command.Process.Pid, Birth: birth})
+		l.processes = append(l.processes, process{Name: c.name, PID: command.Process.Pid, Birth: birth, Arguments: c.arguments})
 		err = writeProcesses(l.dir.processes(), l.processes)
 	}
 	if err != nil {

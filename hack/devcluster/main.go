@@ -19,13 +19,14 @@ import (
 	"syscall"
 )
 
-const usage = `Usage: devcluster COMMAND [--dir DIR]
+const usage = `Usage: devcluster COMMAND [--dir DIR] [COMPONENT]
 
 Commands:
   build   build the binaries, if this machine does not have them yet
   up      start a cluster in the background and wait until it is ready
   run     start a cluster and keep it until Ctrl-C
   down    stop the cluster and remove its data; logs stay
+  restart end one component, such as kube-apiserver or etcd, and start it again with its data
 
 Flags:
 `
@@ -53,14 +54,19 @@ func execute(ctx context.Context, arguments []string) error {
 		flags.PrintDefaults()
 	}
 	dir := flags.String("dir", ".devcluster", "directory of the cluster; each directory is a cluster of its own")
+	killed := flags.Bool("kill", false, "with restart: do not let the component finish what is under way")
 	if len(arguments) == 0 {
 		flags.Usage()
-		return errors.New("a command is required: build, up, run or down")
+		return errors.New("a command is required: build, up, run, down or restart")
 	}
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
+	restarts := arguments[0] == "restart"
+	switch {
+	case restarts && flags.NArg() != 1:
+		return errors.New("restart needs the name of one component, such as kube-apiserver")
+	case !restarts && flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	c, err := newCluster(*dir, os.Stdout)
@@ -77,10 +83,12 @@ func execute(ctx context.Context, arguments []string) error {
 		return c.run(ctx)
 	case "down":
 		return c.down(ctx)
+	case "restart":
+		return c.restart(ctx, flags.Arg(0), *killed)
 	case "help", "-h", "--help":
 		flags.Usage()
 		return nil
 	default:
-		return fmt.Errorf("unknown command %q: use build, up, run or down", arguments[0])
+		return fmt.Errorf("unknown command %q: use build, up, run, down or restart", arguments[0])
 	}
 }

@@ -24,6 +24,8 @@ type process struct {
 	PID  int    `json:"pid"`
 	// Birth tells the process from every other one that has or will have this PID.
 	Birth string `json:"birth"`
+	// Arguments that it was started with.
+	Arguments []string `json:"arguments,omitempty"`
 }
 
 // alive reports whether the process still runs. One that has ended and was not yet reaped by its parent does not.

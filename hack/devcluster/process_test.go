@@ -6,7 +6,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -64,12 +64,12 @@ func TestRecordedProcessesAreReadBack(t *testing.T) {
 	if none, err := readProcesses(path); err != nil || len(none) > 0 {
 		t.Fatalf("without a record: %v, %v", none, err)
 	}
-	want := []process{{"etcd", 12, "a"}, {"kwok", 34, "b"}}
+	want := []process{{Name: "etcd", PID: 12, Birth: "a", Arguments: []string{"--b"}}, {Name: "kwok", PID: 34, Birth: "b"}}
 	if err := writeProcesses(path, want); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readProcesses(path)
-	if err != nil || !slices.Equal(got, want) {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %v, %v; want %v", got, err, want)
 	}
 }
