@@ -92,8 +92,8 @@ func (h *hunter) one(ctx context.Context, m *mutant, place *place) result {
 	return end
 }
 
-// rounds of parts to ask: first those that have noticed other mutants of the function, then the quick ones, then all that get there; of a suite without
-// a cluster in the end all there is, because the times do not say for sure who got there. A quick suite is asked as a whole at once.
+// rounds of parts to ask: first those that have noticed other mutants of the function, then the quick ones, then all that get there. A quick suite is
+// asked as a whole at once.
 func (h *hunter) rounds(m *mutant, s *suite, reaching []*part) [][]*part {
 	if !s.cluster() && s.took < time.Second {
 		return [][]*part{nil}
@@ -124,9 +124,6 @@ func (h *hunter) rounds(m *mutant, s *suite, reaching []*part) [][]*part {
 	}
 	add(reaching[:count])
 	add(reaching)
-	if !s.cluster() {
-		all = append(all, nil)
-	}
 	return all
 }
 

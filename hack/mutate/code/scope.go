@@ -4,10 +4,8 @@
 package code
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -93,14 +91,17 @@ func (e Entry) missing(m *mutated) error {
 	return nil
 }
 
-// apply a replacement to the file in the module's directory.
-func (r Replacement) apply(root string) (string, error) {
-	content, err := os.ReadFile(filepath.Join(root, r.File))
-	if err != nil {
-		return "", err
+// apply a replacement to a file, or to what earlier replacements have made of it.
+func (r Replacement) apply(path, text string) (string, error) {
+	if text == "" {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		text = string(content)
 	}
-	if found := bytes.Count(content, []byte(r.From)); found != 1 {
+	if found := strings.Count(text, r.From); found != 1 {
 		return "", fmt.Errorf("scope: %q stands %d times in %s: it must stand there once to be replaced", r.From, found, r.File)
 	}
-	return strings.Replace(string(content), r.From, r.To, 1), nil
+	return strings.Replace(text, r.From, r.To, 1), nil
 }

@@ -61,11 +61,12 @@ func (r *run) forget(waiting []*mutant) error {
 func (r *run) overlay() (string, error) {
 	replaced := map[string]string{}
 	for _, replacement := range r.scope.Replace {
-		text, err := replacement.apply(r.root)
+		path := filepath.Join(r.root, replacement.File)
+		text, err := replacement.apply(path, replaced[path])
 		if err != nil {
 			return "", err
 		}
-		replaced[filepath.Join(r.root, replacement.File)] = text
+		replaced[path] = text
 	}
 	return writeOverlay(r.work, r.packages, replaced)
 }
