@@ -52,7 +52,7 @@ func (a *assent) roll(ctx context.Context, place *scene.Place, v version) (finis
 
 // promote a version from its request to its end. The log is from the approval on.
 func (a *assent) promote(ctx context.Context, place *scene.Place, v version) (*v1alpha1.Promotion, *cluster.RequestLog, error) {
-	asked, err := place.Ask(ctx, v.name, v.manifests)
+	asked, err := place.Ask(ctx, v.name, v.source)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,5 +16,8 @@ func Benchmarks() []scene.Benchmark {
 	return []scene.Benchmark{
 		{ID: "B1", Title: "approval to last object visible, 50 objects", Run: lastObject},
 		{ID: "B2", Title: "approval to ready, 10 Deployments", Run: ready},
+		{ID: "B4", Title: "writes of the operator for each promotion", Run: writes},
+		{ID: "B7", Title: "the guard's cost on an approval", Run: guard},
+		{ID: "B10", Title: "1,000 objects in one promotion", Run: thousand},
 	}
 }

@@ -6,6 +6,8 @@ package latency
 import (
 	"fmt"
 	"strings"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
 )
 
 // version of what is rolled out: its text, and by how many objects it differs from the one before.
@@ -13,7 +15,14 @@ type version struct {
 	// name of the case, and of the Release.
 	name      string
 	manifests string
+	source    v1alpha1.ReleaseSource
 	objects   int
+}
+
+// inline is a version whose manifests are in the Release itself.
+func inline(name string, all []string) version {
+	manifests := joined(all)
+	return version{name: name, manifests: manifests, source: v1alpha1.ReleaseSource{Inline: manifests}, objects: len(all)}
 }
 
 // fifty are 25 ConfigMaps, and 25 Deployments without replicas. Value makes every one of them differ.
@@ -22,7 +31,7 @@ func fifty(name, value string) version {
 	for i := range 25 {
 		all = append(all, configMap(fmt.Sprintf("settings-%02d", i), value), deployment(fmt.Sprintf("web-%02d", i), value, 0))
 	}
-	return version{name: name, manifests: joined(all), objects: len(all)}
+	return inline(name, all)
 }
 
 // ten are Deployments of one replica.
@@ -31,7 +40,7 @@ func ten(name, value string) version {
 	for i := range 10 {
 		all = append(all, deployment(fmt.Sprintf("web-%02d", i), value, 1))
 	}
-	return version{name: name, manifests: joined(all), objects: len(all)}
+	return inline(name, all)
 }
 
 func joined(all []string) string {

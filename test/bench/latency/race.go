@@ -40,6 +40,11 @@ func race(ctx context.Context, s *scene.Scene, runs int, versions []version, pic
 	if err != nil {
 		return nil, err
 	}
+	return raceOf(ctx, s, runs, runners, versions, pick)
+}
+
+// raceOf these contestants.
+func raceOf(ctx context.Context, s *scene.Scene, runs int, runners []contestant, versions []version, pick func(finish) time.Duration) (map[string][]measure.Series, error) {
 	var contestants []measure.Contestant
 	for _, runner := range runners {
 		contestants = append(contestants, measure.Contestant{Contender: runner.contender(), Measure: func(ctx context.Context, _ int) (measure.Values, error) {

@@ -70,29 +70,32 @@ func (p *Place) Discard(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// Ask is bob's: a Release with these manifests inline, and a Promotion of the same name to production. It waits until the Release is ready before it asks,
-// and until the Promotion is ready for approval.
-func (p *Place) Ask(ctx context.Context, name, manifests string) (*v1alpha1.Promotion, error) {
-	return p.AskFrom(ctx, name, v1alpha1.ReleaseSource{Inline: manifests})
+// Ask is bob's: a Release of the source, and a Promotion of the same name to production, once that Release is ready. It waits until the Promotion is ready for approval.
+func (p *Place) Ask(ctx context.Context, name string, source v1alpha1.ReleaseSource) (*v1alpha1.Promotion, error) {
+	if err := p.Release(ctx, name, source); err != nil {
+		return nil, err
+	}
+	return p.Request(ctx, name)
 }
 
-// AskFrom is Ask with another source.
-func (p *Place) AskFrom(ctx context.Context, name string, source v1alpha1.ReleaseSource) (*v1alpha1.Promotion, error) {
+// Release is bob's. It waits until the Release is ready.
+func (p *Place) Release(ctx context.Context, name string, source v1alpha1.ReleaseSource) error {
 	release := cluster.NewRelease(p.Project, name, name, "")
 	release.Spec.Source = source
 	bob := p.scene.As(cluster.Bob)
 	if err := bob.Create(ctx, release); err != nil {
-		return nil, fmt.Errorf("creating release %q: %w", name, err)
+		return fmt.Errorf("creating release %q: %w", name, err)
 	}
-	err := Await(ctx, fmt.Sprintf("release %q is ready", name), func(ctx context.Context) (bool, error) {
+	return Await(ctx, fmt.Sprintf("release %q is ready", name), func(ctx context.Context) (bool, error) {
 		err := bob.Get(ctx, client.ObjectKeyFromObject(release), release)
 		return apimeta.IsStatusConditionTrue(release.Status.Conditions, v1alpha1.ConditionReady), err
 	})
-	if err != nil {
-		return nil, err
-	}
+}
+
+// Request is bob's: a Promotion of the Release of that name. It waits until it is ready for approval.
+func (p *Place) Request(ctx context.Context, name string) (*v1alpha1.Promotion, error) {
 	asked := cluster.NewPromotion(p.Project, name, name, Production)
-	if err := bob.Create(ctx, asked); err != nil {
+	if err := p.scene.As(cluster.Bob).Create(ctx, asked); err != nil {
 		return nil, fmt.Errorf("asking for promotion %q: %w", name, err)
 	}
 	return asked, p.AwaitState(ctx, asked, v1alpha1.ReasonAwaitingApproval)
