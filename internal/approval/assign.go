@@ -106,7 +106,7 @@ type matching struct {
 // place finds a rule for person, moving others on if need be. Rules in visited have been tried on this path.
 func (m *matching) place(person int, visited []bool) bool {
 	for i, rule := range m.rules {
-		if visited[i] || *rule.Required == 0 || !fits(rule, m.approvals[person]) {
+		if visited[i] || !fits(rule, m.approvals[person]) {
 			continue
 		}
 		visited[i] = true

@@ -337,3 +337,18 @@ func TestAPromotionIsUnfillableExactlyWhereItsRequesterMakesTheDifference(t *tes
 		t.Errorf("%d promotions only are unfillable", found)
 	}
 }
+
+func TestWhatIsWrongWhateverAppliesIsSaidOnce(t *testing.T) {
+	policy := rules(users("leads", 3, "alice"), onlyWhen(group("security", 1, "security")), onlyWhen(group("network", 1, "network")))
+	if found := Problems(policy); len(found) != 1 || found[0].Field != "spec.approval.rules[0]" {
+		t.Errorf("found %s", listed(found))
+	}
+}
+
+func TestARuleThatSaysNoNumberIsNoProblem(t *testing.T) {
+	policy := rules(group("owners", 1, "owners"))
+	policy.Rules[0].Required = nil
+	if found := Problems(policy); len(found) > 0 {
+		t.Errorf("found %s", listed(found))
+	}
+}

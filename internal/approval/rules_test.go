@@ -117,3 +117,9 @@ func TestANegativeNumberOpensNoGate(t *testing.T) {
 		t.Errorf("counted %s, want %s", got, want)
 	}
 }
+
+func TestWithoutRulesThereIsOneToMeet(t *testing.T) {
+	if found := Rules(v1alpha1.ApprovalPolicy{}); len(found) != 1 || found[0].Name != DefaultRule || *found[0].Required != 1 {
+		t.Errorf("found %+v", found)
+	}
+}

@@ -184,3 +184,58 @@ func TestEveryProblemIsNamed(t *testing.T) {
 		g.Expect(strings.Join(problems, "\n")).To(ContainSubstring("%q", name))
 	}
 }
+
+func TestWhatAPolicyMatchesIsComparedWithTheAPIServersDefaults(t *testing.T) {
+	equivalent, exact := admissionregistrationv1.Equivalent, admissionregistrationv1.Exact
+	everywhere, namespaced := admissionregistrationv1.AllScopes, admissionregistrationv1.NamespacedScope
+	labelled := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
+	rules := func(scope *admissionregistrationv1.ScopeType) []admissionregistrationv1.NamedRuleWithOperations {
+		return []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{Rule: admissionregistrationv1.Rule{
+			Resources: []string{"promotions"}, Scope: scope,
+		}}}}
+	}
+	type match = admissionregistrationv1.MatchResources
+	for name, test := range map[string]struct {
+		live, want *match
+		same       bool
+	}{
+		"neither matches anything":          {same: true},
+		"only what is shipped matches":      {want: &match{}},
+		"only what is live matches":         {live: &match{}},
+		"all defaults":                      {live: &match{MatchPolicy: &equivalent, NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{}}, want: &match{}, same: true},
+		"the default of the versions":       {live: &match{MatchPolicy: &equivalent}, want: &match{}, same: true},
+		"other versions":                    {live: &match{MatchPolicy: &exact}, want: &match{}},
+		"the same other versions":           {live: &match{MatchPolicy: &exact}, want: &match{MatchPolicy: &exact}, same: true},
+		"the default of the namespaces":     {live: &match{NamespaceSelector: &metav1.LabelSelector{}}, want: &match{}, same: true},
+		"some namespaces":                   {live: &match{NamespaceSelector: labelled}, want: &match{}},
+		"the same namespaces":               {live: &match{NamespaceSelector: labelled}, want: &match{NamespaceSelector: labelled}, same: true},
+		"the default of the objects":        {live: &match{ObjectSelector: &metav1.LabelSelector{}}, want: &match{}, same: true},
+		"some objects":                      {live: &match{ObjectSelector: labelled}, want: &match{}},
+		"the default of the scope":          {live: &match{ResourceRules: rules(&everywhere)}, want: &match{ResourceRules: rules(nil)}, same: true},
+		"the default of the scope left out": {live: &match{ExcludeResourceRules: rules(&everywhere)}, want: &match{ExcludeResourceRules: rules(nil)}, same: true},
+		"another scope":                     {live: &match{ResourceRules: rules(&namespaced)}, want: &match{ResourceRules: rules(nil)}},
+		"another scope left out":            {live: &match{ExcludeResourceRules: rules(&namespaced)}, want: &match{ExcludeResourceRules: rules(nil)}},
+		"the same scope":                    {live: &match{ResourceRules: rules(&namespaced)}, want: &match{ResourceRules: rules(&namespaced)}, same: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(matchesTheSame(test.live, test.want)).To(Equal(test.same))
+		})
+	}
+}
+
+func TestABindingWithTheAPIServersDefaultsIsNotNarrowed(t *testing.T) {
+	equivalent := admissionregistrationv1.Equivalent
+	cluster := live(t)
+	cluster.bindings[0].Spec.MatchResources = &admissionregistrationv1.MatchResources{
+		MatchPolicy: &equivalent, NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{},
+	}
+	_, problems := Identify(cluster.policies, cluster.bindings)
+	NewWithT(t).Expect(problems).To(BeEmpty())
+}
+
+func TestAPolicyThatDoesNotSayWhatHappensWhenItFailsFailsClosed(t *testing.T) {
+	cluster := live(t)
+	cluster.policies[0].Spec.FailurePolicy = nil
+	_, problems := Identify(cluster.policies, cluster.bindings)
+	NewWithT(t).Expect(problems).To(BeEmpty())
+}

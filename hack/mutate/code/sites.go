@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -199,6 +200,7 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 	for _, clause := range node.Body.List {
 		cases = append(cases, clause.(*ast.CaseClause).List...) //nolint:errcheck,forcetypeassert // a switch holds nothing else
 	}
+	idle := idleCases(node)
 	if node.Tag == nil {
 		for _, expression := range cases {
 			f.condition(expression, anyKind)
@@ -220,8 +222,36 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 	f.tags = append(f.tags, tagged{start: f.offset(node.Tag.Pos()), end: f.offset(node.Tag.End()), name: variable})
 	for _, expression := range cases {
 		f.claimed[ast.Unparen(expression)] = true
-		f.add(expression, []Kind{ForcedTrue, ForcedFalse}, compared)
+		if kinds := without([]Kind{ForcedTrue, ForcedFalse}, idle[expression]); len(kinds) > 0 {
+			f.add(expression, kinds, compared)
+		}
 	}
+}
+
+// idleCases are the kinds that change nothing for cases of a value that have no statements, where there is no default: such a value is the same as none.
+// The last of them can be taken for all that is left, too.
+func idleCases(node *ast.SwitchStmt) map[ast.Expr][]Kind {
+	idle := map[ast.Expr][]Kind{}
+	for i, clause := range node.Body.List {
+		clause := clause.(*ast.CaseClause) //nolint:errcheck,forcetypeassert // a switch holds nothing else
+		if clause.List == nil {
+			return nil
+		}
+		for _, expression := range clause.List {
+			if len(clause.Body) > 0 {
+				continue
+			}
+			idle[expression] = []Kind{ForcedFalse}
+			if i == len(node.Body.List)-1 {
+				idle[expression] = []Kind{ForcedFalse, ForcedTrue}
+			}
+		}
+	}
+	return idle
+}
+
+func without(kinds, idle []Kind) []Kind {
+	return slices.DeleteFunc(kinds, func(kind Kind) bool { return slices.Contains(idle, kind) })
 }
 
 // named says whether reading a value twice reads the same.
