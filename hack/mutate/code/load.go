@@ -56,6 +56,7 @@ type loader struct {
 
 func newLoader(ctx context.Context, root string, packages []string) (*loader, error) {
 	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Name,Export,GoFiles,Module,Error"}
+	args = append(args, switchImports...)
 	for _, short := range packages {
 		args = append(args, "./"+short)
 	}

@@ -12,6 +12,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/types"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,9 @@ const (
 //go:embed switch.go.txt
 var switchText string
 
+// switchImports are what that file imports.
+var switchImports = []string{"os", "strconv", "strings", "sync", "sync/atomic", "time"}
+
 // mutated is a package with a switch at each of its sites.
 type mutated struct {
 	*source
@@ -50,11 +54,11 @@ func mutate(p *source, entries []Entry) (*mutated, error) {
 		found := find(p, file, func(function string) bool {
 			return slices.ContainsFunc(entries, func(e Entry) bool { return e.has(file.name, function) })
 		})
+		m.leftOut = append(m.leftOut, found.leftOut...)
 		if len(found.sites) == 0 {
 			continue
 		}
 		finders[file] = found
-		m.leftOut = append(m.leftOut, found.leftOut...)
 		m.sites = append(m.sites, found.sites...)
 	}
 	for i, site := range m.sites {
@@ -77,14 +81,14 @@ func mutate(p *source, entries []Entry) (*mutated, error) {
 
 // check the types of what was made; nil if it compiles.
 func (m *mutated) check() *types.Error {
-	var trees []*ast.File
-	for _, name := range m.fileNames() {
-		text, changed := m.texts[name]
-		var content any
-		if changed {
-			content = text
-		}
-		tree, err := parser.ParseFile(m.fset, filepath.Join(m.dir, name), content, parser.SkipObjectResolution)
+	texts := map[string]string{}
+	for _, file := range m.files {
+		texts[file.name] = string(file.text)
+	}
+	maps.Copy(texts, m.texts)
+	trees := make([]*ast.File, 0, len(texts))
+	for name, text := range texts {
+		tree, err := parser.ParseFile(m.fset, filepath.Join(m.dir, name), text, parser.SkipObjectResolution)
 		if err != nil {
 			return &types.Error{Fset: m.fset, Msg: err.Error()}
 		}
@@ -96,14 +100,6 @@ func (m *mutated) check() *types.Error {
 		return &fault
 	}
 	return nil
-}
-
-func (m *mutated) fileNames() []string {
-	names := []string{switchFile}
-	for _, file := range m.files {
-		names = append(names, file.name)
-	}
-	return names
 }
 
 // without leaves out the innermost site where the compiler complains.

@@ -5,6 +5,7 @@ package code
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"time"
 )
+
+var errNothing = errors.New("there is nothing to mutate: look at the flags and the scope")
 
 // options of a run.
 type options struct {
@@ -118,6 +121,9 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	names := r.names()
+	if len(names) == 0 {
+		return errNothing
+	}
 	r.say("reading %d packages", len(names))
 	l, err := newLoader(ctx, r.root, names)
 	if err != nil {
@@ -132,6 +138,9 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	r.choose()
+	if len(r.mutants) == 0 {
+		return errNothing
+	}
 	return nil
 }
 

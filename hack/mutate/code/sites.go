@@ -222,9 +222,7 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 	f.tags = append(f.tags, tagged{start: f.offset(node.Tag.Pos()), end: f.offset(node.Tag.End()), name: variable})
 	for _, expression := range cases {
 		f.claimed[ast.Unparen(expression)] = true
-		if kinds := without([]Kind{ForcedTrue, ForcedFalse}, idle[expression]); len(kinds) > 0 {
-			f.add(expression, kinds, compared)
-		}
+		f.add(expression, without([]Kind{ForcedTrue, ForcedFalse}, idle[expression]), compared)
 	}
 }
 
