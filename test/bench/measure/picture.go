@@ -34,6 +34,15 @@ type row struct {
 type panel struct {
 	title string
 	rows  []row
+	// doubles says that equal distances stand for equal ratios, as befits ratios: twice as long is as far from the floor as half as long.
+	doubles bool
+}
+
+// scale of a panel: what is at a value's place, and where there are marks.
+type scale struct {
+	from, to float64
+	marks    []float64
+	doubles  bool
 }
 
 // Picture shows each run as a dot: how often the floor's time it took, and how much of what the goal allows was used. It is an SVG without a background,
@@ -72,7 +81,7 @@ text { fill: #e6edf3 } .small { fill: #9198a1 } .axis { stroke: #484f58 } .goal 
 
 // ratios is the panel of everything that was compared with a floor.
 func (r Report) ratios() panel {
-	shown := panel{title: "times the floor, run by run (the floor is 1; the red line is the goal)"}
+	shown := panel{title: "times the floor, run by run (the floor is 1; the red line is the goal; each mark is twice the one before)", doubles: true}
 	for _, result := range r.Results {
 		for _, series := range result.Series {
 			ratios, err := result.Ratios(series.Contender, Floor)
@@ -129,19 +138,44 @@ func class(contender Contender) string {
 	}
 }
 
-// most is the end of the panel's scale: a round number beyond everything.
-func (p panel) most() float64 {
-	most := 1.5
+// bounds are the least and the greatest of all that the panel shows.
+func (p panel) bounds() (least, most float64) {
+	least, most = 1, 1.5
 	for _, row := range p.rows {
-		for _, dot := range row.dots {
-			most = math.Max(most, dot)
-		}
-		if !math.IsNaN(row.goal) {
-			most = math.Max(most, row.goal)
+		for _, value := range append([]float64{row.goal}, row.dots...) {
+			if !math.IsNaN(value) {
+				least, most = math.Min(least, value), math.Max(most, value)
+			}
 		}
 	}
+	return least, most
+}
+
+// scale that everything in the panel fits into, with round ends.
+func (p panel) scale() scale {
+	least, most := p.bounds()
+	if p.doubles {
+		made := scale{from: math.Exp2(math.Floor(math.Log2(math.Max(least, 1.0/64)))), to: math.Exp2(math.Ceil(math.Log2(most))), doubles: true}
+		for mark := made.from; mark <= made.to; mark *= 2 {
+			made.marks = append(made.marks, mark)
+		}
+		return made
+	}
 	step := tick(most)
-	return math.Ceil(most/step) * step
+	made := scale{to: math.Ceil(most/step) * step}
+	for i := 0.0; i*step <= made.to*1.001; i++ {
+		made.marks = append(made.marks, i*step)
+	}
+	return made
+}
+
+// at is where a value is, in the picture's units.
+func (s scale) at(value float64) float64 {
+	share := (value - s.from) / (s.to - s.from)
+	if s.doubles {
+		share = math.Log2(math.Max(value, s.from)/s.from) / math.Log2(s.to/s.from)
+	}
+	return labelsWidth + share*(pictureWidth-labelsWidth-rightMargin)
 }
 
 // tick is a round distance of marks, so that there are four to ten of them.
@@ -157,29 +191,28 @@ func tick(most float64) float64 {
 
 // draw a panel from top on, and return where it ends.
 func (p panel) draw(w *bytes.Buffer, top float64) float64 {
-	most := p.most()
-	x := func(value float64) float64 { return labelsWidth + value/most*(pictureWidth-labelsWidth-rightMargin) }
+	shown := p.scale()
 	bottom := top + panelHead + float64(len(p.rows))*rowHeight
 	fmt.Fprintf(w, `<text class="title" x="0" y="%.1f">%s</text>`+"\n", top+14, escaped(p.title))
-	for mark := 0.0; mark <= most*1.001; mark += tick(most) {
-		fmt.Fprintf(w, `<line class="axis" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke-dasharray="2 4"/>`+"\n", x(mark), x(mark), top+panelHead-10, bottom)
-		fmt.Fprintf(w, `<text class="small" text-anchor="middle" x="%.1f" y="%.1f">%s</text>`+"\n", x(mark), bottom+14, Number(mark))
+	for _, mark := range shown.marks {
+		fmt.Fprintf(w, `<line class="axis" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke-dasharray="2 4"/>`+"\n", shown.at(mark), shown.at(mark), top+panelHead-10, bottom)
+		fmt.Fprintf(w, `<text class="small" text-anchor="middle" x="%.1f" y="%.1f">%s</text>`+"\n", shown.at(mark), bottom+14, Number(mark))
 	}
 	for i, row := range p.rows {
-		row.draw(w, top+panelHead+float64(i)*rowHeight+rowHeight/2-5, x)
+		row.draw(w, top+panelHead+float64(i)*rowHeight+rowHeight/2-5, shown)
 	}
 	return bottom + panelFoot
 }
 
-func (r row) draw(w *bytes.Buffer, middle float64, x func(float64) float64) {
+func (r row) draw(w *bytes.Buffer, middle float64, on scale) {
 	fmt.Fprintf(w, `<text x="0" y="%.1f">%s</text>`+"\n", middle+4, escaped(r.label))
 	for _, dot := range r.dots {
-		fmt.Fprintf(w, `<circle class="dot %s" cx="%.1f" cy="%.1f" r="%.1f"/>`+"\n", r.class, x(dot), middle, dotRadius)
+		fmt.Fprintf(w, `<circle class="dot %s" cx="%.1f" cy="%.1f" r="%.1f"/>`+"\n", r.class, on.at(dot), middle, dotRadius)
 	}
 	median := Quantile(r.dots, 0.5)
-	upright(w, "median", x(median), middle, 5)
+	upright(w, "median", on.at(median), middle, 5)
 	if !math.IsNaN(r.goal) {
-		upright(w, "goal", x(r.goal), middle, rowHeight/2-1)
+		upright(w, "goal", on.at(r.goal), middle, rowHeight/2-1)
 	}
 	fmt.Fprintf(w, `<text x="%.1f" y="%.1f">%s</text>`+"\n", pictureWidth-rightMargin+14, middle+4, Number(median))
 }

@@ -78,3 +78,22 @@ func TestThePictureShowsEachRunAsADotAndTheGoalsAsLines(t *testing.T) {
 		t.Error("a report without results has no picture")
 	}
 }
+
+func TestAScaleOfRatiosPutsTwiceAsLongAsFarAwayAsHalfAsLong(t *testing.T) {
+	shown := panel{doubles: true, rows: []row{{dots: []float64{0.7, 5}, goal: 1.25}}}.scale()
+	if shown.from != 0.5 || shown.to != 8 || len(shown.marks) != 5 {
+		t.Fatalf("got %+v", shown)
+	}
+	if left, right := shown.at(1)-shown.at(0.5), shown.at(2)-shown.at(1); left-right > 1e-9 || right-left > 1e-9 {
+		t.Errorf("half is %v away from 1, and twice %v", left, right)
+	}
+}
+
+func TestAScaleOfSharesBeginsAtNothingAndHoldsEverything(t *testing.T) {
+	for _, most := range []float64{0.3, 1.7, 12, 250} {
+		shown := panel{rows: []row{{dots: []float64{0, most}, goal: 1}}}.scale()
+		if shown.from != 0 || shown.to < most || len(shown.marks) < 3 || len(shown.marks) > 12 {
+			t.Errorf("up to %v: got %+v", most, shown)
+		}
+	}
+}
