@@ -110,16 +110,13 @@ func nextLook(seen Observation, approvals approval.Result, found judgement) time
 		sooner(recheck)
 	}
 	for _, blocker := range found.blockers {
-		if !blocker.UntilTime.IsZero() {
-			sooner(blocker.UntilTime.Sub(seen.Now))
-		}
+		sooner(blocker.UntilTime.Sub(seen.Now)) // a time that is not set has long passed
 	}
 	if found.closed(v1alpha1.GateSoak) {
 		sooner(nextSoaked(seen))
 	}
-	if deadline, _ := expiry(seen, approvals, found); !deadline.IsZero() {
-		sooner(deadline.Sub(seen.Now))
-	}
+	deadline, _ := expiry(seen, approvals, found)
+	sooner(deadline.Sub(seen.Now))
 	return again
 }
 
