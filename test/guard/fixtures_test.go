@@ -28,6 +28,9 @@ var (
 
 // groupsOf are the people's groups as the API server finds them.
 func groupsOf(user string) []string {
+	if user == manyGroups {
+		return manyGroupsNames()[:512]
+	}
 	groups := map[string][]string{
 		cluster.Alice: {"shop-owners"}, cluster.Carol: {"shop-owners"}, cluster.Bob: {"developers"}, cluster.Dave: {"security"}, erin: {"approvers"},
 		frank: {"incident-leads"},
@@ -102,7 +105,8 @@ func (w *world) invalid(ctx context.Context) *v1alpha1.Promotion {
 	promotion := w.approved(ctx)
 	w.status(ctx, promotion, func(status *v1alpha1.PromotionStatus) {
 		status.Conditions = []metav1.Condition{{
-			Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, LastTransitionTime: metav1.NewTime(time.Now()),
+			Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid,
+			Message: "It cannot be carried out.", LastTransitionTime: metav1.NewTime(time.Now()),
 		}}
 	})
 	return promotion

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -53,6 +54,14 @@ var _ = Describe("the guard alone, with nothing stamped and no rules in the sche
 		for i, by := range a.ways {
 			It(fmt.Sprintf("denies by %s that %s (%s)", a.rule, a.name, by.name), Label(a.rule, ordinal(i)), func(ctx context.Context) {
 				Expect(a.try(ctx, scene, by)).To(deniedBy(a.rule))
+			})
+		}
+	}
+
+	for _, p := range slices.Concat(permissions, lockPermissions()) {
+		for i, by := range p.ways {
+			It(fmt.Sprintf("lets pass by %s that %s (%s)", p.rule, p.name, by.name), append(Label(strings.Fields(p.rule)...), ordinal(i)), func(ctx context.Context) {
+				Expect(p.try(ctx, scene, by)).To(Succeed())
 			})
 		}
 	}
@@ -205,7 +214,7 @@ func (w *world) weakenSchema(ctx context.Context) {
 func prune(node any) {
 	switch node := node.(type) {
 	case map[string]any:
-		for _, rule := range []string{"x-kubernetes-validations", "minLength", "pattern"} {
+		for _, rule := range []string{"x-kubernetes-validations", "minLength", "pattern", "minimum", "maximum"} {
 			delete(node, rule)
 		}
 		for _, child := range node {

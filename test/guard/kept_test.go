@@ -38,17 +38,21 @@ func (w *world) kept() bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// keeps says that this is one of those runs, whose tests leave behind what a changed guard has let them.
+func (w *world) keeps() bool {
+	return os.Getenv(keptVariable) != ""
+}
+
 // keep writes down what the next run finds.
 func (w *world) keep() {
 	GinkgoHelper()
 	w.first = true
-	file := os.Getenv(keptVariable)
-	if file == "" {
+	if !w.keeps() {
 		return
 	}
 	content, err := json.Marshal(namesOfTheWorld{w.project.Name, w.rival.Name, w.target, w.elsewhere, w.locked})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(file, content, 0o600)).To(Succeed())
+	Expect(os.WriteFile(os.Getenv(keptVariable), content, 0o600)).To(Succeed())
 }
 
 // resume finds what the run before this one has made.
@@ -80,7 +84,7 @@ func (w *world) install(ctx context.Context) {
 // putBack is install for tests that have changed something; the first of the runs that are kept leaves it changed for the others.
 func (w *world) putBack(ctx context.Context) {
 	GinkgoHelper()
-	if os.Getenv(keptVariable) == "" {
+	if !w.keeps() {
 		w.install(ctx)
 	}
 }

@@ -41,6 +41,14 @@ const (
 	autoscaler         = "the autoscaler"
 	kubelet            = "a kubelet"
 	overridesElsewhere = "a holder of override in another project"
+	// overridesHere may override in production alone.
+	overridesHere = "a holder of override in one Environment"
+	// inKubeSystem is an account there that is none of a controller.
+	inKubeSystem = "an account of something else in kube-system"
+	// amongNodes is in the group of the nodes, and is none.
+	amongNodes = "a user in the group of the nodes"
+	// rolloutOfTwo claims two promotions.
+	rolloutOfTwo = "a rollout for two promotions"
 )
 
 // lockUp makes a target that the project has locked, and lets everybody do everything there that the guard does not forbid.
@@ -55,7 +63,10 @@ func (w *world) lockUp(ctx context.Context) {
 	Expect(w.project.Allow(ctx, cluster.Carol, verb(v1alpha1.VerbOverride, staging))).To(Succeed())
 	w.enterLocked(ctx)
 	everybody := []string{cluster.Mallory, cluster.Dave, cluster.Carol, cluster.Bob, localUsername(w), elsewhereUsername, namedLikeOneUsername,
-		namedLikeANodeUsername, overridesElsewhere}
+		namedLikeANodeUsername, overridesElsewhere, overridesHere, inKubeSystemUsername, amongNodes, "system:node:somewhere"}
+	everybody = append(everybody, ofKubernetes...)
+	Expect(w.project.Allow(ctx, overridesHere, verb(v1alpha1.VerbOverride, production))).To(Succeed())
+	w.bindIn(ctx, w.elsewhere.Namespace, "cluster-admin", cluster.Mallory)
 	w.allowEverywhere(ctx, everybody, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "namespaces/finalize"}, Verbs: []string{"get", "update", "patch", "delete"}},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, Verbs: []string{"get", "create", "update", "patch", "delete"}},
@@ -82,7 +93,22 @@ const (
 	elsewhereUsername      = "system:serviceaccount:elsewhere:controller"
 	namedLikeOneUsername   = "system:serviceaccount:elsewhere:deployment-controller"
 	namedLikeANodeUsername = "system:node:nowhere"
+	inKubeSystemUsername   = "system:serviceaccount:kube-system:something"
 )
+
+// ofKubernetes are the accounts that Kubernetes' own components work with, wherever they run.
+var ofKubernetes = append([]string{
+	"system:apiserver", controllerManagerUsername, "system:kube-scheduler", "system:cloud-controller-manager",
+}, accountsOfKubernetes("generic-garbage-collector", "horizontal-pod-autoscaler", "pod-garbage-collector", "persistent-volume-binder",
+	"root-ca-cert-publisher", "legacy-service-account-token-cleaner", "cloud-controller-manager", "kube-controller-manager", "deployment-controller")...)
+
+func accountsOfKubernetes(names ...string) []string {
+	accounts := make([]string, 0, len(names))
+	for _, name := range names {
+		accounts = append(accounts, "system:serviceaccount:kube-system:"+name)
+	}
+	return accounts
+}
 
 // enterLocked connects those who act on what is locked.
 func (w *world) enterLocked(ctx context.Context) {
@@ -95,7 +121,12 @@ func (w *world) enterLocked(ctx context.Context) {
 		config.Impersonate.Extra = map[string][]string{v1alpha1.ExtraPromotion: {project + "/to-production/4711"}}
 		w.connect(name)(config, nil)
 	}
-	config, err := w.cluster.Config(cluster.Mallory)
+	config, err := w.cluster.ControllerConfig(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	config.Impersonate = deployer
+	config.Impersonate.Extra = map[string][]string{v1alpha1.ExtraPromotion: {w.project.Name + "/to-production/4711", w.rival.Name + "/to-production/4711"}}
+	w.connect(rolloutOfTwo)(config, nil)
+	config, err = w.cluster.Config(cluster.Mallory)
 	Expect(err).NotTo(HaveOccurred())
 	config.Impersonate = deployer
 	w.connect(asDeployer)(config, nil)
@@ -109,8 +140,14 @@ func (w *world) enterLocked(ctx context.Context) {
 		autoscaler:         {UserName: "system:serviceaccount:kube-system:horizontal-pod-autoscaler"},
 		kubelet:            {UserName: "system:node:somewhere", Groups: []string{"system:nodes"}},
 		overridesElsewhere: {UserName: overridesElsewhere},
+		overridesHere:      {UserName: overridesHere},
+		inKubeSystem:       {UserName: inKubeSystemUsername},
+		amongNodes:         {UserName: amongNodes, Groups: []string{"system:nodes"}},
 	} {
 		w.connect(name)(w.cluster.ConfigAs(identity))
+	}
+	for _, username := range ofKubernetes {
+		w.connect(username)(w.cluster.ConfigAs(rest.ImpersonationConfig{UserName: username}))
 	}
 }
 
@@ -151,16 +188,19 @@ func (w *world) define(ctx context.Context) {
 	anything := &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
 		Type: "object", XPreserveUnknownFields: ptr.To(true),
 	}}
-	definition := &apiextensionsv1.CustomResourceDefinition{
-		ObjectMeta: metav1.ObjectMeta{Name: "widgets.example.com"},
-		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
-			Group: "example.com", Scope: apiextensionsv1.NamespaceScoped,
-			Names:    apiextensionsv1.CustomResourceDefinitionNames{Plural: "widgets", Kind: "Widget"},
-			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{Name: "v1", Served: true, Storage: true, Schema: anything}},
-		},
+	// The second is called like a kind of Kubernetes' own.
+	for plural, kind := range map[string]string{"widgets": "Widget", "pods": "Pod"} {
+		definition := &apiextensionsv1.CustomResourceDefinition{
+			ObjectMeta: metav1.ObjectMeta{Name: plural + ".example.com"},
+			Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+				Group: "example.com", Scope: apiextensionsv1.NamespaceScoped,
+				Names:    apiextensionsv1.CustomResourceDefinitionNames{Plural: plural, Kind: kind},
+				Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{Name: "v1", Served: true, Storage: true, Schema: anything}},
+			},
+		}
+		Expect(client.IgnoreAlreadyExists(w.as(cluster.Admin).Create(ctx, definition))).To(Succeed())
+		Eventually(func() error { return w.as(rollout).Create(ctx, w.newOfOthers(kind)) }).WithTimeout(patience).WithPolling(interval).Should(Succeed())
 	}
-	Expect(client.IgnoreAlreadyExists(w.as(cluster.Admin).Create(ctx, definition))).To(Succeed())
-	Eventually(func() error { return w.as(rollout).Create(ctx, w.newWidget()) }).WithTimeout(patience).WithPolling(interval).Should(Succeed())
 }
 
 // lockedMeta is what a rollout to production gives an object.
@@ -182,9 +222,13 @@ func (w *world) made(ctx context.Context, by string, object client.Object) clien
 }
 
 func (w *world) newWidget() *unstructured.Unstructured {
+	return w.newOfOthers("Widget")
+}
+
+func (w *world) newOfOthers(kind string) *unstructured.Unstructured {
 	widget := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"size": "small"}, "rules": "none"}}
 	widget.SetAPIVersion("example.com/v1")
-	widget.SetKind("Widget")
+	widget.SetKind(kind)
 	meta := w.lockedMeta("widget")
 	widget.SetName(meta.Name)
 	widget.SetNamespace(meta.Namespace)
@@ -226,10 +270,12 @@ func lockedPolicy(ctx context.Context, w *world) client.Object {
 func controlledPolicy(ctx context.Context, w *world) client.Object {
 	deployment := lockedDeployment(ctx, w)
 	policy := newPolicy(ctx, w)
-	policy.SetOwnerReferences([]metav1.OwnerReference{{
-		APIVersion: "apps/v1", Kind: "Deployment", Name: deployment.GetName(), UID: deployment.GetUID(), Controller: ptr.To(true),
-	}})
+	policy.SetOwnerReferences(controlledBy("Deployment", deployment))
 	return w.made(ctx, rollout, policy)
+}
+
+func controlledBy(kind string, owner client.Object) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: owner.GetName(), UID: owner.GetUID(), Controller: ptr.To(true)}}
 }
 
 func unlockedPolicy(ctx context.Context, w *world) client.Object {

@@ -116,6 +116,13 @@ var locks = []attack{
 	{"G15", "a user deletes a pod that no controller makes again", cluster.Mallory, lockedPod, nil, []way{remove}, false},
 
 	{"G15", "a user deletes what a controller has made and is no pod", cluster.Mallory, controlledPolicy, nil, []way{remove}, false},
+	{"G15", "a user deletes a map that a controller has made", cluster.Mallory, controlledMap, nil, []way{remove}, false},
+	{"G15", "a user changes a pod that a controller makes again", cluster.Mallory, controlledPod, image, patches[:2], false},
+	{"G15", "a user deletes what is only called like a pod", cluster.Mallory, calledPod, nil, []way{remove}, false},
+	{"G15", "an account of something else in kube-system changes what is locked", inKubeSystem, lockedPolicy, bothWays, changes, false},
+	{"G15", "a user in the group of the nodes changes what is locked", amongNodes, lockedPolicy, bothWays, changes, false},
+	{"G15", "a rollout for two promotions changes what is locked", rolloutOfTwo, lockedPolicy, bothWays, changes, false},
+	{"G15", "a controller from elsewhere annotates a workload", accountElsewhere, lockedDeployment, annotation, patches, false},
 	{"G15", "a user changes what a controller has made", cluster.Mallory, controlledPolicy, bothWays, changes, false},
 
 	{"G15", "a user creates an object with the lock", cluster.Mallory, newPolicy, nil, creations, false},
@@ -158,6 +165,8 @@ var locks = []attack{
 	{"G16", "a rollout of another project scales", rolloutOfAnother, lockedDeployment, nil, scales[:2], false},
 	{"G16", "who may override in one Environment scales", cluster.Carol, lockedDeployment, nil, scales[:2], false},
 	{"G16", "an account that is called like a controller scales", namedLikeOne, lockedDeployment, nil, scales[:2], false},
+	{"G16", "an account of something else in kube-system scales", inKubeSystem, lockedDeployment, nil, scales[:2], false},
+	{"G16", "a rollout for two promotions scales", rolloutOfTwo, lockedDeployment, nil, scales[:2], false},
 	{"G16", "a user sets an autoscaler up", cluster.Mallory, newAutoscaler, nil, creations, false},
 	{"G16", "a user changes an autoscaler", cluster.Mallory, anAutoscaler, set(int64(9), "spec", "maxReplicas"), patches, false},
 

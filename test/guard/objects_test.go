@@ -96,6 +96,14 @@ var (
 	label     = set("there", "metadata", "labels", "mine")
 )
 
+// numbered gives an audit record a sequence, and the name that ends with it.
+func numbered(sequence int64, end string) func(*unstructured.Unstructured) {
+	return func(record *unstructured.Unstructured) {
+		set(sequence, "spec", "sequence")(record)
+		record.SetName(production + "-" + end)
+	}
+}
+
 var objects = []attack{
 	{"G10", "the administrator writes a Promotion's status", cluster.Admin, planned, ready, statuses, false},
 	{"G10", "a user writes a Promotion's plan", cluster.Mallory, planned, set(string(planB), "status", "plan", "digest"), statuses, false},
@@ -141,6 +149,9 @@ var objects = []attack{
 	{"G12", "the administrator creates an audit record", cluster.Admin, newRecord, nil, creations, false},
 	{"G12", "the operator creates an audit record of another name", operator, newRecord, set("production-7", "metadata", "name"), creations[:1], false},
 	{"G12", "the operator creates an audit record with another's sequence", operator, newRecord, set(int64(9999999999), "spec", "sequence"), creations[:1], false},
+	{"G12", "the operator creates an audit record before the first", operator, newRecord, numbered(0, "0000000000"), creations[:1], false},
+	{"G12", "the operator creates an audit record after the last", operator, newRecord, numbered(10_000_000_000, "0000000000"), creations[:1], false},
+	{"G12", "the administrator annotates an audit record", cluster.Admin, aRecord, set("there", "metadata", "annotations", "mine"), changes, false},
 	{"G12", "the administrator changes an audit record", cluster.Admin, aRecord, set("Failed", "spec", "type"), changes, false},
 	{"G12", "a user labels an audit record", cluster.Mallory, aRecord, label, changes, false},
 	{"G12", "a user deletes an audit record", cluster.Mallory, aRecord, nil, deletions, false},

@@ -77,6 +77,13 @@ func endedOverridden(ctx context.Context, w *world) client.Object {
 	return promotion
 }
 
+// startedThrough says that it has opened a gate, and has no override.
+func startedThrough(ctx context.Context, w *world) client.Object {
+	promotion := w.started(ctx)
+	w.status(ctx, promotion, func(status *v1alpha1.PromotionStatus) { status.Overridden = []v1alpha1.OverridableGate{"Window"} })
+	return promotion
+}
+
 func groupsAsAny(user string) []any {
 	groups := []any{}
 	for _, group := range groupsOf(user) {
@@ -147,6 +154,7 @@ var overrides = []attack{
 	{"G9", "a Promotion is created with an override of a plan", cluster.Dave, newRequest(cluster.Dave, production),
 		override(cluster.Dave, planA, with("gates", []any{"Window"})), creations, false},
 	{"G9", "a user overrides Approval before there is a plan", cluster.Dave, requested, override(cluster.Dave, planA), changes, false},
+	{"G9", "a user overrides Approval before there is a plan, and names an empty one", cluster.Dave, requested, override(cluster.Dave, ""), changes, false},
 	{"G9", "a user overrides Approval and names no plan", cluster.Dave, planned, override(cluster.Dave, planA, without("planDigest")), changes, true},
 	{"G9", "a user overrides another plan", cluster.Dave, planned, override(cluster.Dave, planB), changes, false},
 	{"G9", "a user overrides another gate for another plan", cluster.Dave, planned,
@@ -173,11 +181,16 @@ var acknowledgements = []attack{
 	{"G9", "a user leaves a group out of an acknowledgement", frank, used, acknowledgement(frank, with("groups", []any{"incident-leads"})), changes, false},
 	{"G9", "a user acknowledges an override that nothing has started through", frank, overridden, acknowledgement(frank), changes, false},
 	{"G9", "a user acknowledges what needed no override", frank, started, acknowledgement(frank), changes, false},
+	{"G9", "a user acknowledges an override that is not there", frank, startedThrough, acknowledgement(frank), changes, false},
 	{"G9", "a Promotion is created with an acknowledgement", cluster.Dave, newRequest(cluster.Dave, production), acknowledgement(cluster.Dave), creations, false},
 	{"G9", "a user changes their acknowledgement", frank, acknowledged, acknowledgement(frank, with("comment", "on second thoughts")), changes, false},
 	{"G9", "a user takes their acknowledgement back", frank, acknowledged, unset("spec", "acknowledgement"), changes, false},
 	{"G9", "who has used an override takes the acknowledgement away", cluster.Dave, acknowledged, unset("spec", "acknowledgement"), changes, false},
 	{"G9", "a user deletes a used override", cluster.Mallory, used, nil, deletions, false},
+	{"G9", "a user deletes a used override of which something else is over", cluster.Mallory, usedAnd(v1alpha1.ConditionApproved, metav1.ConditionFalse), nil,
+		deletions, false},
+	{"G9", "a user deletes a used override that waits for its acknowledgement", cluster.Mallory,
+		usedAnd(v1alpha1.ConditionOverridden, metav1.ConditionTrue), nil, deletions, false},
 	{"G9", "who has used an override deletes it", cluster.Dave, used, nil, deletions, false},
 	{"G9", "the administrator deletes a used override", cluster.Admin, used, nil, deletions[:1], false},
 	{"G9", "the operator deletes a used override", operator, used, nil, deletions, false},

@@ -117,6 +117,7 @@ var requests = []attack{
 	{"G2", "a Promotion is created with its creator's approval", cluster.Bob, newRequest(cluster.Bob, production), entries(entry(cluster.Bob, planA)), creations, false},
 
 	{"G3", "a Promotion is created in somebody else's name", cluster.Bob, newRequest(cluster.Alice, production), nil, creations, false},
+	{"G3", "a Promotion is created in nobody's name", cluster.Bob, newRequest(cluster.Bob, production), unset("spec", "requestedBy"), creations, false},
 	{"G3", "a Promotion is created with another UID", cluster.Bob, newRequest(cluster.Bob, production), set("4711", "spec", "requestedBy", "uid"), creations, false},
 	{"G3", "a Promotion is created with a group that its creator is not in", cluster.Bob, newRequest(cluster.Bob, production),
 		set([]any{"developers", "security", "system:authenticated"}, "spec", "requestedBy", "groups"), creations, false},
@@ -159,6 +160,7 @@ var decisions = []attack{
 	{"G7", "an approver changes a decision on the plan before this one", cluster.Alice, replanned,
 		entries(entry(cluster.Alice, planA, with("decision", "Rejected"))), changes, false},
 	{"G7", "an approver decides before there is a plan", cluster.Carol, requested, entries(entry(cluster.Carol, planA)), changes, false},
+	{"G7", "an approver decides before there is a plan, and names none", cluster.Carol, requested, entries(entry(cluster.Carol, "")), changes, false},
 
 	{"G8", "an approver withdraws after the start", cluster.Alice, started, entries(), changes, false},
 	{"G8", "an approver rejects after the start", cluster.Alice, started, entries(entry(cluster.Alice, planA, with("decision", "Rejected"))), changes, false},

@@ -46,11 +46,24 @@ const (
 	erin = "erin"
 	// erinExpelled is erin after she has left that group.
 	erinExpelled = "erin, expelled"
+	// erinAgain is somebody else of that name.
+	erinAgain = "erin, somebody new"
+	// manyGroups is in more groups than an approval holds, and may promote, approve and override.
+	manyGroups = "grace"
+	// ivan has a UID, as people have whom another cluster vouches for; he may promote, approve and override.
+	ivan    = "ivan"
+	ivanUID = "0815"
+	// controllerManager runs Kubernetes' controllers where they have no accounts of their own.
+	controllerManager = "the controller manager"
+	// archiverOfOne may archive one record.
+	archiverOfOne = "an archiver of one record"
 	// frank may override and acknowledge, as dave may.
 	frank = "frank"
 	// kubeconfigReader may read the kubeconfig of another cluster, and impersonate nobody in this one.
 	kubeconfigReader = "a reader of the kubeconfig"
 )
+
+const controllerManagerUsername = "system:kube-controller-manager"
 
 // kubeconfig is the name of the Secret that dave and kubeconfigReader may read.
 const kubeconfig = "elsewhere"
@@ -121,6 +134,11 @@ func (w *world) enter(ctx context.Context) {
 		frank:               {UserName: frank, Groups: []string{"incident-leads"}},
 		erin:                {UserName: erin, Groups: []string{"approvers"}},
 		erinExpelled:        {UserName: erin},
+		erinAgain:           {UserName: erin, UID: "4711", Groups: []string{"approvers"}},
+		manyGroups:          {UserName: manyGroups, Groups: manyGroupsNames()},
+		ivan:                {UserName: ivan, UID: ivanUID, Groups: []string{"everybody"}},
+		controllerManager:   {UserName: controllerManagerUsername},
+		archiverOfOne:       {UserName: archiverOfOne},
 	} {
 		w.connect(name)(w.cluster.ConfigAs(identity))
 	}
@@ -160,10 +178,33 @@ func (w *world) empower(ctx context.Context) {
 	Expect(w.project.Allow(ctx, v1alpha1.ControllerUsername, everything)).To(Succeed())
 	Expect(w.project.Allow(ctx, cluster.Dave, everything, namespaces,
 		verb(v1alpha1.VerbPromote, production), verb(v1alpha1.VerbApprove, staging), verb(v1alpha1.VerbResume, production))).To(Succeed())
+	for _, user := range []string{manyGroups, ivan, controllerManagerUsername, "system:serviceaccount:kube-system:namespace-controller",
+		"system:serviceaccount:kube-system:generic-garbage-collector"} {
+		Expect(w.project.Allow(ctx, user, everything)).To(Succeed())
+	}
+	Expect(w.project.Bind(ctx, "assent-promoter", manyGroups, ivan)).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-approver", manyGroups, ivan)).To(Succeed())
+	Expect(w.project.Bind(ctx, "assent-override", manyGroups, ivan)).To(Succeed())
+	w.empowerByName(ctx)
 	Expect(w.project.Bind(ctx, "assent-override", cluster.Dave, frank)).To(Succeed())
 	Expect(w.project.Bind(ctx, "assent-admin", projectOwner)).To(Succeed())
 	Expect(w.project.Bind(ctx, "assent-archiver", archiver)).To(Succeed())
 	Expect(w.project.BindGroup(ctx, "assent-approver", "approvers")).To(Succeed())
+}
+
+// empowerByName gives rights that name one object alone, beside those of dave.
+func (w *world) empowerByName(ctx context.Context) {
+	GinkgoHelper()
+	Expect(w.project.Allow(ctx, cluster.Dave, rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"releases"}, ResourceNames: []string{known}, Verbs: []string{v1alpha1.VerbUnblock},
+	})).To(Succeed())
+	Expect(w.project.Allow(ctx, frank, rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{v1alpha1.CheckerServiceAccount}, Verbs: []string{"impersonate"},
+	})).To(Succeed())
+	Expect(w.project.Allow(ctx, archiverOfOne, rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"auditrecords"}, ResourceNames: []string{oneRecord + "-0000000001"},
+		Verbs: []string{"get", "delete", "archive"},
+	})).To(Succeed())
 }
 
 // verb is a right to one Environment.

@@ -45,7 +45,8 @@ func permissions(m mutant) []string {
 		return nil
 	}
 	return []string{
-		"!alone && !again && !recognised && !slow && " + m.policy,
+		"!alone && !again && !recognised && first && " + m.policy,
+		"!alone && !again && !recognised && !first && !slow && " + m.policy,
 		"!alone && !again && !recognised && slow && " + m.policy,
 	}
 }
