@@ -61,6 +61,8 @@ func operate(options controllers.Options, lines io.Writer) error {
 		return fmt.Errorf("find the cluster (--kubeconfig, KUBECONFIG, or the pod's own account): %w", err)
 	}
 	config.QPS = -1 // the API server's own fairness limits us; a second limit here only delays approvals
+	// What unpacks an answer holds 50 KiB for as long as a watch runs, and packing lists costs the API server more than it saves beside it.
+	config.DisableCompression = true
 	if options.CacheDir == "" {
 		options.CacheDir = filepath.Join(os.TempDir(), "assent-cache")
 	}

@@ -68,7 +68,7 @@ func (r *EnvironmentReconciler) lookAtStanding(ctx context.Context, environment 
 		return err
 	}
 	seen.health.watched = true
-	if err := watchers.standing.Track(ctx, key, expected, func() (health.Readers, error) { return watchers.deployersReaders(environment) }); err != nil {
+	if err := watchers.standing.Track(ctx, key, expected, watchers.deployersReaders(environment)); err != nil {
 		return fmt.Errorf("watch what runs in environment %q: %w", environment.Name, err)
 	}
 	if r.rollsOut(environment) {
@@ -159,15 +159,18 @@ func movedAway(environment *v1alpha1.Environment) bool {
 	})
 }
 
-// deployersReaders read with the rights of an Environment's deployer.
-func (w watchers) deployersReaders(environment *v1alpha1.Environment) (health.Readers, error) {
+// deployersReaders read with the rights of an Environment's deployer. Of the Environment no more is held than what names it.
+func (w watchers) deployersReaders(environment *v1alpha1.Environment) func() (health.Readers, error) {
 	identity := apply.PromotionIdentity{Namespace: environment.Namespace, Name: environment.Status.Current.Promotion}
-	deployer, err := w.deployers.As(environment.Spec.Target, identity)
-	if err != nil {
-		return health.Readers{}, err
+	target := environment.Spec.Target
+	return func() (health.Readers, error) {
+		deployer, err := w.deployers.As(target, identity)
+		if err != nil {
+			return health.Readers{}, err
+		}
+		metadata, err := w.deployers.Metadata(target, identity)
+		return health.Readers{Objects: deployer.Reader(), Metadata: metadata}, err
 	}
-	metadata, err := w.deployers.Metadata(environment.Spec.Target, identity)
-	return health.Readers{Objects: deployer.Reader(), Metadata: metadata}, err
 }
 
 // rollsOut says whether a rollout runs in the Environment, or has ended without the Environment knowing of it.

@@ -95,8 +95,9 @@ func (s *Standing) Start(ctx context.Context) error {
 	return nil
 }
 
-// Track begins to watch what was applied in an Environment. Deployer is asked for the deployer's readers only if they are needed. Tracking the same
-// objects again changes nothing; tracking others replaces them. The error says that a kind is not known to the cluster, or that it could not be asked.
+// Track begins to watch what was applied in an Environment. Deployer is asked for the deployer's readers if they are needed, each time anew; it is kept for
+// as long as they may be, and should hold little. Tracking the same objects again changes nothing; tracking others replaces them. The error says that a kind
+// is not known to the cluster, or that it could not be asked.
 func (s *Standing) Track(ctx context.Context, environment types.NamespacedName, objects []Expected, deployer func() (Readers, error)) error {
 	if s.tracks(environment, objects) {
 		return nil
@@ -106,13 +107,6 @@ func (s *Standing) Track(ctx context.Context, environment types.NamespacedName, 
 		var err error
 		if keys[i], err = s.keyOf(ctx, environment, object); err != nil {
 			return fmt.Errorf("watch %s %q: %w", object.Ref.Kind, object.Ref.Name, err)
-		}
-	}
-	var borrowed Readers
-	if slices.ContainsFunc(keys, standingKey.isBorrowed) {
-		var err error
-		if borrowed, err = deployer(); err != nil {
-			return err
 		}
 	}
 	s.mutex.Lock()
@@ -125,7 +119,7 @@ func (s *Standing) Track(ctx context.Context, environment types.NamespacedName, 
 	held := map[standingKey]*standingWatch{}
 	for i, key := range keys {
 		if _, found := held[key]; !found {
-			held[key] = s.acquire(key, borrowed) //nolint:contextcheck // the watches outlive this call; Stop ends them
+			held[key] = s.acquire(key, deployer) //nolint:contextcheck // the watches outlive this call; Stop ends them
 		}
 		next.watches[i] = held[key]
 	}

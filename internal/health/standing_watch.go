@@ -59,23 +59,23 @@ type record struct {
 }
 
 // acquire takes a watch for an Environment, and starts it if nobody holds it yet; nil where there is no place for one more. The caller holds the lock.
-func (s *Standing) acquire(key standingKey, borrowed Readers) *standingWatch {
+func (s *Standing) acquire(key standingKey, deployer func() (Readers, error)) *standingWatch {
 	if known := s.watches[key]; known != nil && (known.refused == nil || !key.isBorrowed()) {
 		known.holders++
 		return known
 	}
-	readers := s.operator
-	if key.isBorrowed() {
-		if s.borrowed >= MostDeployerWatches {
-			return nil
-		}
-		s.borrowed++
-		readers = borrowed
+	if key.isBorrowed() && s.borrowed >= MostDeployerWatches {
+		return nil
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	begun := &standingWatch{standing: s, key: key, holders: 1, stop: stop, seen: map[types.NamespacedName]record{}}
 	s.watches[key] = begun
-	go begun.run(ctx, readers)
+	if key.isBorrowed() {
+		s.borrowed++
+		go begun.follow(ctx, deployer)
+	} else {
+		go begun.reflect(ctx)
+	}
 	return begun
 }
 
@@ -103,40 +103,47 @@ func (s *Standing) release(holder *standingEnvironment) {
 	}
 }
 
-// run keeps the watch until it is stopped. A deployer that may not watch is not asked again before the next rollout, unless its answer matters for health.
-func (w *standingWatch) run(ctx context.Context, readers Readers) {
-	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		w.selects(&options)
-		var found runtime.Object
-		var err error
-		if w.key.whole {
-			found, err = readers.Objects.Resource(w.key.resource).Namespace(w.key.namespace).List(ctx, options)
-		} else {
-			found, err = readers.Metadata.Resource(w.key.resource).Namespace(w.key.namespace).List(ctx, options)
-		}
-		w.answered(err)
-		return found, err
-	}
-	begin := func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-		w.selects(&options)
-		var found watch.Interface
-		var err error
-		if w.key.whole {
-			found, err = readers.Objects.Resource(w.key.resource).Namespace(w.key.namespace).Watch(ctx, options)
-		} else {
-			found, err = readers.Metadata.Resource(w.key.resource).Namespace(w.key.namespace).Watch(ctx, options)
-		}
-		w.answered(err)
-		return found, err
-	}
+// reflect keeps a watch of the operator's own until it is stopped.
+func (w *standingWatch) reflect(ctx context.Context) {
 	var expected any = &metav1.PartialObjectMetadata{}
 	if w.key.whole {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(w.key.kind)
 		expected = object
 	}
-	both := &cache.ListWatch{ListWithContextFunc: list, WatchFuncWithContext: begin}
+	both := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return w.list(ctx, w.standing.operator, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return w.begin(ctx, w.standing.operator, options)
+		},
+	}
 	cache.NewReflectorWithOptions(both, expected, w, cache.ReflectorOptions{Name: "assent " + w.key.resource.Resource}).RunWithContext(ctx)
+}
+
+// list what was applied. A deployer that may not is not asked again before the next rollout, unless its answer matters for health.
+func (w *standingWatch) list(ctx context.Context, readers Readers, options metav1.ListOptions) (found runtime.Object, err error) {
+	w.selects(&options)
+	if w.key.whole {
+		found, err = readers.Objects.Resource(w.key.resource).Namespace(w.key.namespace).List(ctx, options)
+	} else {
+		found, err = readers.Metadata.Resource(w.key.resource).Namespace(w.key.namespace).List(ctx, options)
+	}
+	w.answered(err)
+	return found, err
+}
+
+// begin to watch what was applied.
+func (w *standingWatch) begin(ctx context.Context, readers Readers, options metav1.ListOptions) (found watch.Interface, err error) {
+	w.selects(&options)
+	if w.key.whole {
+		found, err = readers.Objects.Resource(w.key.resource).Namespace(w.key.namespace).Watch(ctx, options)
+	} else {
+		found, err = readers.Metadata.Resource(w.key.resource).Namespace(w.key.namespace).Watch(ctx, options)
+	}
+	w.answered(err)
+	return found, err
 }
 
 // selects what was applied: by all Environments, or by the one whose deployer watches.

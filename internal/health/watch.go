@@ -86,9 +86,10 @@ func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatc
 		}).Informer()
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &sharedWatch{key: key, informer: informer, stop: stop}
-	seen := func(any) {
+	seen := func(item any) {
 		shared.refused.Store(nil)
-		t.changed(shared)
+		object, _ := item.(*unstructured.Unstructured) // of what was deleted unseen only the name is left: it may concern any
+		t.changed(shared, object)
 	}
 	// These fail only for an informer that has been started already.
 	_ = informer.SetTransform(slim)
@@ -97,7 +98,7 @@ func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatc
 			return
 		}
 		shared.refused.Store(&err)
-		t.changed(shared)
+		t.changed(shared, nil)
 	})
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: seen, UpdateFunc: func(_, object any) { seen(object) }, DeleteFunc: seen,
@@ -107,26 +108,27 @@ func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatc
 		// What is not in the list brings no event of its own.
 		select {
 		case <-informer.HasSyncedChecker().Done():
-			t.changed(shared)
+			t.changed(shared, nil)
 		case <-ctx.Done():
 		}
 	}()
 	return shared
 }
 
-// changed judges all objects again that a watch brings or explains, and tells the promotions whose health it changed.
-func (t *Tracker) changed(shared *sharedWatch) {
-	for _, promotion := range t.observe(shared) {
+// changed judges the objects again that an event of a watch concerns, all of that watch if it brings no object, and tells the promotions whose health
+// it changed.
+func (t *Tracker) changed(shared *sharedWatch, event *unstructured.Unstructured) {
+	for _, promotion := range t.observe(shared, event) {
 		t.notify(promotion)
 	}
 }
 
-func (t *Tracker) observe(shared *sharedWatch) []types.NamespacedName {
+func (t *Tracker) observe(shared *sharedWatch, event *unstructured.Unstructured) []types.NamespacedName {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	var changed []types.NamespacedName
 	for promotion, tracked := range t.rollouts {
-		if tracked.observe(shared) && !tracked.notified {
+		if tracked.observe(shared, event) && !tracked.notified {
 			tracked.notified = true
 			changed = append(changed, promotion)
 		}
@@ -134,10 +136,10 @@ func (t *Tracker) observe(shared *sharedWatch) []types.NamespacedName {
 	return changed
 }
 
-func (r *rollout) observe(shared *sharedWatch) bool {
+func (r *rollout) observe(shared *sharedWatch, event *unstructured.Unstructured) bool {
 	changed := false
 	for _, object := range r.objects {
-		if object.watch == shared || object.pods == shared || object.replicaSets == shared {
+		if object.concernedBy(shared, event) {
 			changed = object.observe() || changed
 		}
 	}
