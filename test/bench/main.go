@@ -3,7 +3,7 @@
 
 // Command bench measures Assent against what is necessary, and against what one would use instead: `make bench`.
 //
-//	go run ./test/bench [--only B1,B2] [--runs 5] [--out DIR] [--check] [--list] [--timeline]
+//	go run ./test/bench [--only B1,B2] [--runs 5] [--environments 1000] [--out DIR] [--check] [--list] [--timeline]
 //
 // Each benchmark has a cluster of its own, which is started and stopped, unless ASSENT_DEVCLUSTER names one that runs.
 // docs/performance.md says how to read what comes of it.
@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/assent-dev/assent/test/bench/crowd"
 	"github.com/assent-dev/assent/test/bench/floor"
 	"github.com/assent-dev/assent/test/bench/latency"
 	"github.com/assent-dev/assent/test/bench/measure"
@@ -43,20 +44,23 @@ func main() {
 // options of the command line.
 type options struct {
 	only                  string
-	runs                  int
+	runs, environments    int
 	out                   string
 	check, list, timeline bool
 }
 
 func run(ctx context.Context, arguments []string) error {
-	if len(arguments) == 1 && arguments[0] == floor.Command {
+	switch {
+	case len(arguments) == 1 && arguments[0] == floor.Command:
 		return floor.Serve(ctx, os.Stdin, os.Stdout)
+	case len(arguments) == 2 && arguments[0] == crowd.FloorCommand:
+		return crowd.RunFloor(ctx, arguments[1], os.Stdout)
 	}
 	chosen, err := parse(arguments)
 	if err != nil {
 		return err
 	}
-	benchmarks, err := choose(all(), chosen.only)
+	benchmarks, err := choose(all(chosen.environments), chosen.only)
 	if err != nil {
 		return err
 	}
@@ -73,8 +77,8 @@ func run(ctx context.Context, arguments []string) error {
 }
 
 // all benchmarks, in the order in which they run.
-func all() []scene.Benchmark {
-	return latency.Benchmarks()
+func all(environments int) []scene.Benchmark {
+	return append(latency.Benchmarks(), crowd.Benchmarks(environments)...)
 }
 
 func parse(arguments []string) (options, error) {
@@ -82,6 +86,7 @@ func parse(arguments []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&chosen.only, "only", "", "benchmarks to run, separated by commas; all if empty")
 	flags.IntVar(&chosen.runs, "runs", 5, "how often each contender is measured, after once to warm up")
+	flags.IntVar(&chosen.environments, "environments", 1000, "how many environments there are where many are measured, with ten promotions each")
 	flags.StringVar(&chosen.out, "out", "dist/bench", "directory for performance.json and performance.svg")
 	flags.BoolVar(&chosen.check, "check", false, "end with exit code 1 if a goal is missed")
 	flags.BoolVar(&chosen.list, "list", false, "say which benchmarks there are, and run none")
@@ -129,6 +134,15 @@ func on(ctx context.Context, tell func(string, ...any), do func(*scene.Scene) er
 	return errors.Join(err, opened.Close())
 }
 
+// sharing are the first of the benchmarks, and those right after it that use the same scene.
+func sharing(benchmarks []scene.Benchmark) []scene.Benchmark {
+	count := 1
+	for count < len(benchmarks) && benchmarks[0].Shared != "" && benchmarks[count].Shared == benchmarks[0].Shared {
+		count++
+	}
+	return benchmarks[:count]
+}
+
 func timeline(ctx context.Context) error {
 	return on(ctx, say(time.Now()), func(s *scene.Scene) error { return latency.Timeline(ctx, s, os.Stdout) })
 }
@@ -142,22 +156,25 @@ func report(ctx context.Context, benchmarks []scene.Benchmark, chosen options) e
 	done := measure.Report{Time: time.Now().UTC().Truncate(time.Second), Runs: chosen.runs, Machine: machine(ctx)}
 	var failed []error
 	var ran []string
-	for i, benchmark := range benchmarks {
-		tell("%s (%d of %d): %s", benchmark.ID, i+1, len(benchmarks), benchmark.Title)
-		ran = append(ran, benchmark.ID)
+	for i := 0; i < len(benchmarks) && ctx.Err() == nil; {
+		together := sharing(benchmarks[i:])
 		err := on(ctx, tell, func(s *scene.Scene) error {
 			done.Machine.Kubernetes = kubernetes(s)
-			results, err := benchmark.Run(ctx, s, chosen.runs)
-			done.Results = append(done.Results, results...)
-			return err
+			var failed []error
+			for k, benchmark := range together {
+				tell("%s (%d of %d): %s", benchmark.ID, i+k+1, len(benchmarks), benchmark.Title)
+				ran = append(ran, benchmark.ID)
+				results, err := benchmark.Run(ctx, s, chosen.runs)
+				done.Results = append(done.Results, results...)
+				if err != nil {
+					tell("%s failed: %v", benchmark.ID, err)
+					failed = append(failed, fmt.Errorf("%s: %w", benchmark.ID, err))
+				}
+			}
+			return errors.Join(failed...)
 		})
-		if err != nil {
-			tell("%s failed: %v", benchmark.ID, err)
-			failed = append(failed, fmt.Errorf("%s: %w", benchmark.ID, err))
-		}
-		if ctx.Err() != nil {
-			break
-		}
+		failed = append(failed, err)
+		i += len(together)
 	}
 	done.Verdicts = goals.Judge(ran, done.Results)
 	if err := write(done, chosen.out); err != nil {

@@ -6,6 +6,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -237,4 +238,25 @@ func (o *Operator) logFrom(offset int64) (string, error) {
 		return "", err
 	}
 	return string(bytes.ToValidUTF8(content[min(offset, int64(len(content))):], nil)), nil
+}
+
+// Worked is when the controllers of the running operator began to work, because its caches were complete: as it has logged that itself.
+func (o *Operator) Worked() (time.Time, error) {
+	log, err := o.logFrom(o.began)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var last time.Time
+	for line := range strings.Lines(log) {
+		var said struct {
+			Time time.Time `json:"time"`
+		}
+		if strings.Contains(line, workersLine) && json.Unmarshal([]byte(line), &said) == nil && said.Time.After(last) {
+			last = said.Time
+		}
+	}
+	if last.IsZero() {
+		return last, errors.New("the operator has not said that its controllers work")
+	}
+	return last, nil
 }

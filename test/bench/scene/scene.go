@@ -22,12 +22,14 @@ import (
 	"github.com/assent-dev/assent/test/cluster"
 )
 
-// Benchmark measures one thing, on a scene of its own.
+// Benchmark measures one thing, on a scene of its own or on one that it shares.
 type Benchmark struct {
 	// ID is its short name, such as B1.
 	ID string
 	// Title says what it measures.
 	Title string
+	// Shared is the name of a scene that several benchmarks use one after the other; empty: it has its own.
+	Shared string
 	// Run measures it, as many times as said after one that does not count.
 	Run func(ctx context.Context, s *Scene, runs int) ([]measure.Result, error)
 }

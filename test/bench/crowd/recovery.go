@@ -1,0 +1,203 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package crowd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/promotion"
+	"github.com/assent-dev/assent/test/cluster"
+)
+
+// Recovery is what became of rollouts in whose midst the operator was killed.
+type Recovery struct {
+	// InFlight is how many promotions were approved and had not ended when it was killed, and Started how many of them had started.
+	InFlight, Started int
+	// Synced is how long it was from the start of the new process until its caches were complete and its controllers worked.
+	Synced time.Duration
+	// AppliedBefore is how long it was from then until the last object of a promotion was applied that was approved while no operator ran.
+	AppliedBefore time.Duration
+	// AppliedAfter is how long it was until that of one was applied that was approved then, from the answer to the approval.
+	AppliedAfter time.Duration
+	// Ended is how long it was from the start of the process until all had ended.
+	Ended time.Duration
+	// Violations are what was lost or done twice, as sentences.
+	Violations []string
+}
+
+// String is a paragraph for people.
+func (r Recovery) String() string {
+	text := fmt.Sprintf("killed with %d promotions in flight, %d of them started; caches complete %s after the start of the process; what was approved meanwhile was applied %s after that; "+
+		"what was approved then, %s after its approval; all had ended %s after the start of the process; %d violations",
+		r.InFlight, r.Started, r.Synced.Round(time.Millisecond), r.AppliedBefore.Round(time.Millisecond), r.AppliedAfter.Round(time.Millisecond), r.Ended.Round(time.Millisecond), len(r.Violations))
+	return strings.Join(append([]string{text}, r.Violations...), "\n           ")
+}
+
+// Recovery asks for a version in some Environments and approves it there, kills the operator when half of these promotions have started, and starts it again.
+func (c *Crowd) Recovery(ctx context.Context, version string, flight int) (Recovery, error) {
+	var found Recovery
+	waiting, err := c.prepare(ctx, version, c.places[:flight+2])
+	if err != nil {
+		return found, err
+	}
+	before, after, flying := waiting[0], waiting[1], waiting[2:flight+2]
+	log, err := c.cluster.Requests()
+	if err != nil {
+		return found, err
+	}
+	if err := c.each(ctx, "approving", flight, func(ctx context.Context, i int) error { return c.approve(ctx, flying[i]) }); err != nil {
+		return found, err
+	}
+	if err := c.until(ctx, "waiting until half of them have started", func(ctx context.Context) (int, int, error) {
+		started, ended, err := c.progress(ctx, version, flying)
+		return started + ended, flight / 2, err
+	}); err != nil {
+		return found, err
+	}
+	if err := c.operator.Kill(); err != nil {
+		return found, err
+	}
+	started, ended, err := c.progress(ctx, version, flying)
+	if err != nil {
+		return found, err
+	}
+	found.InFlight, found.Started = flight-ended, started
+	if err := c.approve(ctx, before); err != nil {
+		return found, err
+	}
+	began := time.Now()
+	if err := c.operator.Start(ctx); err != nil {
+		return found, err
+	}
+	if err := c.approve(ctx, after); err != nil {
+		return found, err
+	}
+	all := append([]*v1alpha1.Promotion{before, after}, flying...)
+	if err := c.until(ctx, "waiting until all have ended", func(ctx context.Context) (int, int, error) {
+		_, ended, err := c.progress(ctx, version, all)
+		return ended, len(all), err
+	}); err != nil {
+		return found, err
+	}
+	synced, err := c.operator.Worked()
+	if err != nil {
+		return found, err
+	}
+	found.Synced = synced.Sub(began)
+	return found, found.read(ctx, c, log, began, synced, before, after, all)
+}
+
+// progress is how many of the Promotions have started and not ended, and how many have ended.
+func (c *Crowd) progress(ctx context.Context, version string, of []*v1alpha1.Promotion) (started, ended int, err error) {
+	now, err := c.promotions(ctx, version)
+	wanted := map[client.ObjectKey]bool{}
+	for _, p := range of {
+		wanted[client.ObjectKeyFromObject(p)] = true
+	}
+	for _, p := range now {
+		switch {
+		case !wanted[client.ObjectKeyFromObject(p)]:
+		case promotion.Ended(p):
+			ended++
+		case promotion.Started(p):
+			started++
+		}
+	}
+	return started, ended, err
+}
+
+// story of a promotion, as the API server's audit log tells it.
+type story struct {
+	approved, applied, ended  time.Time
+	intents, outcomes, states int
+	// objects are how often each was applied; a write that changes nothing is allowed after a kill.
+	objects map[string]int
+}
+
+func (r *Recovery) read(ctx context.Context, c *Crowd, log *cluster.RequestLog, began, synced time.Time, before, after *v1alpha1.Promotion, all []*v1alpha1.Promotion) error {
+	stories, err := tell(log)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		one := stories[string(p.UID)]
+		if one == nil {
+			one = &story{}
+		}
+		if one.ended.Sub(began) > r.Ended {
+			r.Ended = one.ended.Sub(began)
+		}
+		now := &v1alpha1.Promotion{}
+		if err := c.admin.Get(ctx, client.ObjectKeyFromObject(p), now); err != nil {
+			return err
+		}
+		if state := promotion.State(now); state != v1alpha1.ReasonSucceeded {
+			r.Violations = append(r.Violations, fmt.Sprintf("promotion %q has ended as %s", p.Name, state))
+		}
+		if one.intents != 1 || one.outcomes != 1 || one.states != 1 {
+			r.Violations = append(r.Violations, fmt.Sprintf("promotion %q has %d intents and %d outcomes on record, and its end was written %d times", p.Name, one.intents, one.outcomes, one.states))
+		}
+		if len(one.objects) != 4 {
+			r.Violations = append(r.Violations, fmt.Sprintf("of promotion %q %d objects were applied, and not 4", p.Name, len(one.objects)))
+		}
+	}
+	r.AppliedBefore = stories[string(before.UID)].applied.Sub(synced)
+	r.AppliedAfter = stories[string(after.UID)].applied.Sub(stories[string(after.UID)].approved)
+	return nil
+}
+
+// tell what became of each promotion, by UID.
+func tell(log *cluster.RequestLog) (map[string]*story, error) {
+	stories := map[string]*story{}
+	of := func(uid string) *story {
+		if stories[uid] == nil {
+			stories[uid] = &story{objects: map[string]int{}}
+		}
+		return stories[uid]
+	}
+	_, err := log.Answered(func(r cluster.Request) bool {
+		if !r.Granted() || !r.Changes() {
+			return false
+		}
+		switch {
+		case r.ObjectRef.Resource == "promotions":
+			var written v1alpha1.Promotion
+			if json.Unmarshal(r.ResponseObject, &written) != nil {
+				return false
+			}
+			one := of(string(written.UID))
+			if r.User.Username == cluster.Alice {
+				one.approved = r.Done
+			} else if promotion.Ended(&written) {
+				one.ended = r.Done
+				one.states++
+			}
+		case r.ObjectRef.Resource == "auditrecords":
+			var record v1alpha1.AuditRecord
+			if json.Unmarshal(r.ResponseObject, &record) != nil {
+				return false
+			}
+			if one := of(record.Spec.Promotion.UID); record.Spec.Type == v1alpha1.AuditIntent {
+				one.intents++
+			} else {
+				one.outcomes++
+			}
+		case r.ImpersonatedUser.Username != "":
+			for _, identity := range r.ImpersonatedUser.Extra[v1alpha1.ExtraPromotion] {
+				one := of(identity[strings.LastIndex(identity, "/")+1:])
+				one.objects[r.ObjectRef.Resource+"/"+r.ObjectRef.Name]++
+				one.applied = r.Done
+			}
+		}
+		return false
+	})
+	return stories, err
+}
