@@ -112,13 +112,11 @@ func (r *EnvironmentReconciler) mustNotCorrect(ctx context.Context, seen *v1alph
 	if note, err := r.guardStands(ctx, key.Namespace, approved); err != nil || note != "" {
 		return note, err
 	}
-	if err := wanted.deployers.CheckDeployer(ctx, approved.Target); err != nil {
-		if apply.KindOf(err) == apply.DeployerError {
-			return err.Error(), nil
-		}
-		return "", err
+	err = wanted.deployers.CheckDeployer(ctx, approved.Target)
+	if apply.KindOf(err) == apply.DeployerError {
+		return err.Error(), nil
 	}
-	return "", nil
+	return "", err
 }
 
 // guardStands says why the guard is not what it was when the plan was approved; empty if it is. Where the promotion is gone, and with it the guard's

@@ -347,3 +347,22 @@ func (c *corrected) without(object client.Object) []client.Object {
 	}
 	return left
 }
+
+func TestWhatCannotBeReadIsSaidBeforeAnythingElseIsAsked(t *testing.T) {
+	for _, name := range []string{audit.Name("production", 3), "production", "shop"} {
+		c := newCorrected(t)
+		breaks(name)(t, c)
+		note, err := c.reconciler.mustNotCorrect(t.Context(), c.environment, c.wanted)
+		g := NewWithT(t)
+		g.Expect(err).To(MatchError(errBroken), name)
+		g.Expect(note).To(BeEmpty())
+	}
+}
+
+func TestOnlyWhatIsNamedIsAppliedAgain(t *testing.T) {
+	g := NewWithT(t)
+	c := newCorrected(t)
+	refs := c.wanted.found.References()
+	g.Expect(of(c.wanted.objects, refs)).To(ConsistOf(HaveField("GetName()", "drifted")))
+	g.Expect(pairsOf(c.wanted.pairs, refs)).To(ConsistOf(HaveField("Ref.Name", "drifted")))
+}

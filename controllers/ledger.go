@@ -19,8 +19,12 @@ import (
 	"github.com/assent-dev/assent/internal/audit"
 )
 
-// errBusy says that another rollout's intent is open.
-var errBusy = errors.New("another rollout is on record in this environment")
+var (
+	// errBusy says that another rollout's intent is open.
+	errBusy = errors.New("another rollout is on record in this environment")
+	// errOver says that the promotion's own rollout has ended.
+	errOver = errors.New("the end of this rollout is on record")
+)
 
 // appendAttempts is how often a record is sealed anew because somebody else wrote one first.
 const appendAttempts = 10
@@ -78,24 +82,25 @@ func (l *Ledger) State(ctx context.Context, environment types.NamespacedName, hi
 	return state, nil
 }
 
-// Append writes the next record of an Environment's history. An intent is refused with errBusy while another is open.
-// An Intent or outcome that the promotion has on record already is returned as it is.
+// Append writes the next record of an Environment's history. An intent is refused with errBusy while another is open, and with errOver after its end.
+// A record that the promotion has in the history already is returned as it is: of each kind it has one, whoever has written it, but for corrections.
 func (l *Ledger) Append(ctx context.Context, project string, hint v1alpha1.AuditHead, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
+	return l.appendAfter(ctx, project, hint, unproved, entry)
+}
+
+// unproved says that nobody has looked yet whether a record is there.
+const unproved = -1
+
+// appendAfter is Append for a caller who knows that up to a sequence number there is no such record of the promotion.
+func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.AuditHead, proved int64, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
 	environment := types.NamespacedName{Namespace: project, Name: entry.Environment}
-	for attempt := range appendAttempts {
-		// What is remembered is tried first: if it is not the newest any more, the number is taken, and nothing was written.
-		state, found := l.Known(environment)
-		if attempt > 0 || !found || state.Head.Sequence < hint.Sequence {
-			var err error
-			if state, err = l.State(ctx, environment, hint); err != nil {
-				return nil, err
-			}
+	for range appendAttempts {
+		state, err := l.State(ctx, environment, hint)
+		if err != nil {
+			return nil, err
 		}
-		if entry.Type == v1alpha1.AuditIntent && state.Open != nil {
-			if state.Open.Spec.Promotion.UID == entry.Promotion.UID {
-				return state.Open, nil
-			}
-			return nil, errBusy
+		if found, err := l.already(ctx, project, state, proved, entry); found != nil || err != nil {
+			return found, err
 		}
 		record, err := audit.Seal(project, state.Head, entry)
 		if err != nil {
@@ -113,6 +118,33 @@ func (l *Ledger) Append(ctx context.Context, project string, hint v1alpha1.Audit
 		return record, nil
 	}
 	return nil, fmt.Errorf("write audit record of environment %q: %d others were written first", entry.Environment, appendAttempts)
+}
+
+// already finds the record that an entry would be written a second time of. Another process may have written it: one that took over, or one that does not
+// know yet that it was taken over from. The state is the one that the entry would follow, so that what is written after it makes the write fail.
+func (l *Ledger) already(ctx context.Context, project string, state audit.State, proved int64, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
+	own := state.Open != nil && state.Open.Spec.Promotion.UID == entry.Promotion.UID
+	switch {
+	case entry.Type == v1alpha1.AuditIntent && own:
+		return state.Open, nil
+	case entry.Type == v1alpha1.AuditIntent && state.Open != nil:
+		return nil, errBusy
+	case entry.Type == v1alpha1.AuditCorrected, audit.IsOutcome(entry.Type) && own, state.Head.Sequence == proved:
+		return nil, nil // what is open has no outcome yet
+	}
+	records, err := l.Of(ctx, project, types.UID(entry.Promotion.UID))
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		switch there := records[i].Spec.Type; {
+		case entry.Type == v1alpha1.AuditIntent && audit.Ends(there):
+			return nil, errOver
+		case there == entry.Type, audit.Ends(there) && audit.Ends(entry.Type):
+			return &records[i], nil
+		}
+	}
+	return nil, nil
 }
 
 // Of is what the history says of one promotion, read live.
@@ -141,8 +173,8 @@ func (l *Ledger) list(ctx context.Context, environment types.NamespacedName) (au
 func (l *Ledger) Settled(environment types.NamespacedName, outcome *v1alpha1.AuditRecord) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	state, found := l.known[environment]
-	if found && state.Ended.Outcome != nil && state.Ended.Outcome.Spec.Sequence <= outcome.Spec.Sequence {
+	state := l.known[environment]
+	if state.Ended.Outcome != nil && state.Ended.Outcome.Spec.Sequence <= outcome.Spec.Sequence {
 		state.Ended = audit.Rollout{}
 		l.known[environment] = state
 	}
@@ -151,7 +183,7 @@ func (l *Ledger) Settled(environment types.NamespacedName, outcome *v1alpha1.Aud
 func (l *Ledger) remember(environment types.NamespacedName, state audit.State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if known, found := l.known[environment]; !found || known.Head.Sequence <= state.Head.Sequence {
+	if l.known[environment].Head.Sequence <= state.Head.Sequence {
 		l.known[environment] = state
 	}
 }

@@ -57,3 +57,30 @@ func TestAuthorityIsHeldByWhomTheAPIServerAllowsAndDoesNotDeny(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryApproverIsAskedForAndWhoHasSetAnOverride(t *testing.T) {
+	g := NewWithT(t)
+	p := &v1alpha1.Promotion{}
+	p.Spec.Approvals = []v1alpha1.Approval{{User: "alice"}, {User: "carol"}}
+	var asked []authorizationv1.SubjectAccessReviewSpec
+	r := authorizer(authorizationv1.SubjectAccessReviewStatus{Allowed: true}, nil, &asked)
+	found, err := r.authorities(t.Context(), p)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found).To(Equal(authorities{approve: map[string]approval.Authority{"alice": approval.AuthorityHeld, "carol": approval.AuthorityHeld}}))
+	p.Spec.Override.Gates, p.Spec.Override.UsedBy = []v1alpha1.OverridableGate{"Window"}, v1alpha1.Person{Username: "dave"}
+	found, err = r.authorities(t.Context(), p)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.override).To(Equal(approval.AuthorityHeld))
+	g.Expect(asked).To(HaveLen(5))
+	g.Expect(asked[4]).To(And(HaveField("User", "dave"), HaveField("ResourceAttributes.Verb", "override")))
+}
+
+func TestNobodysAuthorityIsProvedWhenOneCannotBeAskedFor(t *testing.T) {
+	p := &v1alpha1.Promotion{}
+	p.Spec.Approvals = []v1alpha1.Approval{{User: "alice"}, {User: "carol"}}
+	var asked []authorizationv1.SubjectAccessReviewSpec
+	_, err := authorizer(authorizationv1.SubjectAccessReviewStatus{Allowed: true}, errBroken, &asked).authorities(t.Context(), p)
+	g := NewWithT(t)
+	g.Expect(err).To(MatchError(errBroken))
+	g.Expect(asked).To(HaveLen(1))
+}

@@ -43,6 +43,9 @@ func (s *shelf) Get(_ context.Context, key types.NamespacedName, into client.Obj
 	if err := s.fails(key.Name); err != nil {
 		return err
 	}
+	if key.Name == "" {
+		return errors.New("resource name may not be empty") // as the client says
+	}
 	for _, object := range s.objects {
 		if reflect.TypeOf(object) == reflect.TypeOf(into) && client.ObjectKeyFromObject(object) == key {
 			reflect.ValueOf(into).Elem().Set(reflect.ValueOf(object.DeepCopyObject()).Elem())

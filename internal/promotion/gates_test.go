@@ -213,3 +213,24 @@ func TestAPromotionThatHasBecomeInvalidIsNotPutOnRecordAsAnIntent(t *testing.T) 
 		t.Errorf("decided %+v", decideUnrecorded(seen))
 	}
 }
+
+func TestACheckThatRunsAgainIsNotJudgedByWhatItSaidBefore(t *testing.T) {
+	for _, said := range []v1alpha1.CheckResult{v1alpha1.CheckPassed, v1alpha1.CheckFailed} {
+		seen := newWorld(t).observe(false)
+		seen.Environment.Spec.Checks = []v1alpha1.Check{{Name: "smoke", Phase: v1alpha1.CheckAfter}}
+		seen.Promotion.Status.StartTime = metav1.NewTime(seen.Now)
+		seen.Promotion.Status.Checks = []v1alpha1.CheckStatus{{Name: "smoke", Result: said, PlanDigest: currentPlan(seen).Digest, Time: metav1.NewTime(seen.Now)}}
+		if answerOf(seen, "smoke") == nil {
+			t.Fatal("there is no answer")
+		}
+		finish, failed := verify(seen)
+		if _, finishes := finish.(Finish); !finishes || failed != nil || (failedCheck(seen) != "") != (said == v1alpha1.CheckFailed) {
+			t.Errorf("%s, and nothing runs: decided %T", said, finish)
+		}
+		seen.Checks = map[string]CheckProgress{"smoke": {Running: true, Plan: currentPlan(seen).Digest, Rerun: Rerun(seen.Promotion)}}
+		next, failed := verify(seen)
+		if waits, is := next.(Verify); !is || failed != nil || len(waits.Run) > 0 || failedCheck(seen) != "" {
+			t.Errorf("%s, and it runs again: decided %+v", said, next)
+		}
+	}
+}

@@ -117,9 +117,10 @@ func (s *source) mutant(k kind, what string, rules []string, value any, path ...
 	if value != nil {
 		after = fmt.Sprint(value)
 	}
-	return s.into.add(mutant{
+	s.into.add(mutant{
 		name: s.policy + "/" + called(what), kind: k, policy: s.policy, rules: rules, changed: changed, before: fmt.Sprint(before), after: after,
-	})
+	}, fmt.Sprint(s.index, path))
+	return nil
 }
 
 // within makes the mutants of parts of an expression.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // hold runs one stage on the mutants that are left: on each cluster its tests have to pass first, and then the clusters share the mutants.
@@ -71,31 +70,11 @@ func (r *run) prepare(ctx context.Context, s stage, mutants []mutant) error {
 	var judges sync.WaitGroup
 	for i, judge := range r.judges {
 		judges.Go(func() {
-			problems[i] = errors.Join(judge.guard.putBack(ctx), judge.suite.prepare(ctx, s.mood, s.covering(mutants)))
+			problems[i] = judge.prepare(ctx, s, mutants)
 		})
 	}
 	judges.Wait()
 	return errors.Join(problems...)
-}
-
-// try puts a mutant in force and runs the stage's tests until one fails.
-func (j *judge) try(ctx context.Context, s stage, m mutant) (outcome, error) {
-	started := time.Now()
-	o := outcome{mutant: m}
-	err := j.guard.enforce(ctx, m)
-	if errors.Is(err, errInvalid) {
-		o.refused = err.Error()
-		err = nil
-	} else if err == nil {
-		for _, filter := range s.filters(m) {
-			o.killedBy, err = j.suite.notices(ctx, s.mood, filter)
-			if err != nil || o.killedBy != "" {
-				break
-			}
-		}
-	}
-	o.took = time.Since(started)
-	return o, err
 }
 
 func (r *run) report(o outcome, err error) {

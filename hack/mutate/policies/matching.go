@@ -61,12 +61,9 @@ func (s *source) resourceRule(rules string, i int) error {
 // binding makes the mutants of a binding: none at all, and one that only warns.
 func (s *source) binding() error {
 	s.policy = strings.TrimPrefix(text(s.object.Object, "spec", "policyName"), "assent-")
-	err := s.into.add(mutant{
+	s.into.add(mutant{
 		name: s.policy + "/binding removed", kind: bound, policy: s.policy, changed: s.manifest.without(s.index), before: s.object.GetName(), after: "(removed)",
-	})
-	if err != nil {
-		return err
-	}
+	}, fmt.Sprint(s.index))
 	for i, action := range entries(s.object, "spec", "validationActions") {
 		if action != "Deny" {
 			continue

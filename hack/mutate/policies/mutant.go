@@ -76,14 +76,11 @@ func newCollection() *collection {
 	return &collection{done: map[string]bool{}, names: map[string]int{}}
 }
 
-func (c *collection) add(m mutant) error {
-	content, err := m.changed.bytes()
-	if err != nil {
-		return err
-	}
-	key := m.changed.path + "\n" + string(content)
+// add takes a mutant unless the same is done in the same place already.
+func (c *collection) add(m mutant, place string) {
+	key := strings.Join([]string{m.changed.path, place, m.after}, "\n")
 	if c.done[key] {
-		return nil
+		return
 	}
 	c.done[key] = true
 	c.names[m.name]++
@@ -91,5 +88,4 @@ func (c *collection) add(m mutant) error {
 		m.name = fmt.Sprintf("%s (%d)", m.name, n)
 	}
 	c.mutants = append(c.mutants, m)
-	return nil
 }

@@ -28,9 +28,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
@@ -147,17 +144,21 @@ type run struct {
 	started    time.Time
 	stages     []stage
 	// judges have a cluster each.
-	judges []*judge
+	judges []judge
 
 	mutex sync.Mutex
 	done  int
 	total int
 }
 
-// judge tries mutants on one cluster.
-type judge struct {
-	suite *suite
-	guard *guard
+// judge tries mutants, one at a time.
+type judge interface {
+	// prepare makes ready for a stage. It is an error if a test that the stage runs fails on the guard as it is shipped.
+	prepare(ctx context.Context, s stage, mutants []mutant) error
+	// try runs the stage's tests on a mutant until one fails.
+	try(ctx context.Context, s stage, m mutant) (outcome, error)
+	// putBack leaves everything as it is shipped.
+	putBack(ctx context.Context) error
 }
 
 // judge returns what became of the mutants, in the order in which that was known; those that survived come last.
@@ -180,6 +181,11 @@ func (r *run) judge(ctx context.Context, mutants []mutant, shipped []manifest, c
 		r.judges = append(r.judges, judge)
 	}
 	defer func() { err = errors.Join(err, r.putBack(context.WithoutCancel(ctx))) }()
+	return r.through(ctx, mutants)
+}
+
+// through takes the mutants through the stages.
+func (r *run) through(ctx context.Context, mutants []mutant) ([]outcome, error) {
 	r.total = len(mutants)
 	var outcomes []outcome
 	left := mutants
@@ -196,29 +202,6 @@ func (r *run) judge(ctx context.Context, mutants []mutant, shipped []manifest, c
 	return outcomes, nil
 }
 
-func appoint(cluster, binary, root string, shipped []manifest) (*judge, error) {
-	cluster, err := filepath.Abs(cluster)
-	if err != nil {
-		return nil, fmt.Errorf("finding the cluster: %w", err)
-	}
-	if err := copyOf(".", root); err != nil {
-		return nil, err
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(cluster, "kubeconfig"))
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the cluster in %q: %w", cluster, err)
-	}
-	config.QPS = -1
-	admin, err := client.New(config, client.Options{Scheme: scheme.Scheme})
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the cluster in %q: %w", cluster, err)
-	}
-	return &judge{
-		suite: &suite{binary: binary, root: root, cluster: cluster},
-		guard: &guard{admin: admin, root: root, shipped: shipped},
-	}, nil
-}
-
 func (r *run) say(format string, args ...any) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -231,7 +214,7 @@ func (r *run) putBack(ctx context.Context) error {
 	r.say("putting the guard back")
 	var problems []error
 	for _, judge := range r.judges {
-		problems = append(problems, judge.guard.putBack(ctx), judge.guard.removeSentinels(ctx), judge.suite.putBack(ctx))
+		problems = append(problems, judge.putBack(ctx))
 	}
 	return errors.Join(problems...)
 }
