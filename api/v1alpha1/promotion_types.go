@@ -88,6 +88,7 @@ type PromotionSpec struct {
 	Reason string `json:"reason,omitempty"`
 	// notBeforeTime is the earliest start. It can be set and moved to a later time, and never to an earlier one. Default: at once.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('2000-01-01T00:00:00Z') && self < timestamp('9999-01-01T00:00:00Z')",message="must be a time from the year 2000 to the year 9998, such as 2026-03-01T09:00:00Z"
 	NotBeforeTime metav1.Time `json:"notBeforeTime,omitempty,omitzero"`
 	// override opens named gates without what they ask for (break-glass). It needs the verb `override` on the Environment, is recorded for good, and
 	// is shown on the Environment until somebody else has acknowledged it.

@@ -50,9 +50,11 @@ type Window struct {
 	TimeZone string `json:"timeZone,omitempty"`
 	// startTime of a fixed window.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('2000-01-01T00:00:00Z') && self < timestamp('9999-01-01T00:00:00Z')",message="must be a time from the year 2000 to the year 9998, such as 2026-03-01T09:00:00Z"
 	StartTime metav1.Time `json:"startTime,omitempty,omitzero"`
 	// endTime of a fixed window; the window ends right before it.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('2000-01-01T00:00:00Z') && self < timestamp('9999-01-01T00:00:00Z')",message="must be a time from the year 2000 to the year 9998, such as 2026-03-01T09:00:00Z"
 	EndTime metav1.Time `json:"endTime,omitempty,omitzero"`
 	// reason that is shown to those who wait.
 	// +optional

@@ -185,7 +185,17 @@ func (p *overlayPatch) candidates(found []located) string {
 		}
 	}
 	if len(names) == 0 {
-		return fmt.Sprintf("the release has no %s; correct the target, or take the patch out", kind)
+		return fmt.Sprintf("the release has no %s; correct the target, or take the patch out", shownKind(kind))
 	}
 	return fmt.Sprintf("the release has %s; correct the target, or take the patch out", quotedList(names))
+}
+
+// shownKind quotes what is no kind: whoever wrote it should see what it is.
+func shownKind(kind string) string {
+	for _, r := range kind {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
+			return fmt.Sprintf("%q", short(kind))
+		}
+	}
+	return kind
 }
