@@ -278,9 +278,9 @@ func isBoolean(node ast.Expr, variables map[string]bool) bool {
 		default:
 			return slices.Contains(predicates, function)
 		}
-	default:
-		return false
+	case ast.ComprehensionKind, ast.IdentKind, ast.ListKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
 	}
+	return false
 }
 
 var predicates = []string{

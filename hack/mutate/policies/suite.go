@@ -39,7 +39,7 @@ type suite struct {
 // compile builds the suite's binary in a directory.
 func compile(ctx context.Context, repository, directory string) (string, error) {
 	binary := filepath.Join(directory, "guard.test")
-	command := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./test/guard") //nolint:gosec // the repository's own
+	command := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./test/guard")
 	command.Dir = repository
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
@@ -125,14 +125,14 @@ func (s *suite) keptIn(in mood) string {
 func (s *suite) run(ctx context.Context, kept, filter string) (failed, output string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestRun)
 	defer cancel()
-	command := exec.CommandContext(ctx, s.binary, "-ginkgo.no-color", "-ginkgo.fail-fast", "-ginkgo.label-filter="+filter) //nolint:gosec // just compiled
+	command := exec.CommandContext(ctx, s.binary, "-ginkgo.no-color", "-ginkgo.fail-fast", "-ginkgo.label-filter="+filter)
 	command.Dir = filepath.Join(s.root, "test", "guard")
 	command.Env = append(os.Environ(), "ASSENT_DEVCLUSTER="+s.cluster, "ASSENT_GUARD_KEPT="+kept)
 	command.WaitDelay = 5 * time.Second
 	printed, err := command.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
-	case ctx.Err() != nil && context.Cause(ctx) == context.DeadlineExceeded:
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return "no test: they did not end within " + longestRun.String(), string(printed), nil
 	case err == nil:
 		return "", string(printed), nil
@@ -155,7 +155,7 @@ var (
 
 // failure is the name of the first test that the output says has failed, or empty.
 func failure(output string) string {
-	_, end, found := strings.Cut(output, "Summarizing ")
+	_, end, found := strings.Cut(output, "Summarizing ") //nolint:misspell // as Ginkgo spells it
 	if !found {
 		return ""
 	}
