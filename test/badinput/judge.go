@@ -45,6 +45,9 @@ func (i *Input) named(code int, status metav1.Status) bool {
 	if i.Field == "" || i.Field == "spec" || code == http.StatusRequestEntityTooLarge {
 		return true
 	}
+	if code == http.StatusBadRequest && strings.Contains(status.Message, "converting YAML to JSON") {
+		return true // what is no YAML has no fields
+	}
 	if code == http.StatusForbidden && strings.Contains(status.Message, "(G") {
 		return true
 	}

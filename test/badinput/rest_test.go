@@ -20,6 +20,8 @@ import (
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/test/badinput"
 	"github.com/assent-dev/assent/test/cluster"
+	"github.com/assent-dev/assent/test/lint"
+	"github.com/assent-dev/assent/test/oracle"
 )
 
 const (
@@ -202,6 +204,9 @@ func (b *batch) judgeConditions(input *badinput.Input, conditions []metav1.Condi
 // judgePromotion finds a promotion that says neither where it stands nor what it waits for, or that has been approved by nobody and runs.
 func (b *batch) judgePromotion(input *badinput.Input, promotion *v1alpha1.Promotion) {
 	succeeded := meta.FindStatusCondition(promotion.Status.Conditions, v1alpha1.ConditionSucceeded)
+	if succeeded == nil {
+		return // that it is not settled is a problem already
+	}
 	ended := !promotion.Status.CompletionTime.IsZero()
 	if ended == (succeeded.Status == metav1.ConditionUnknown) {
 		b.problem(input, "its promotion is %s, and completed at %q", succeeded.Reason, promotion.Status.CompletionTime)
@@ -217,6 +222,23 @@ func (b *batch) judgePromotion(input *badinput.Input, promotion *v1alpha1.Promot
 	needed := promotion.Status.Approvals.Required
 	if !promotion.Status.StartTime.IsZero() && (needed == nil || *needed > 0) {
 		b.problem(input, "its promotion has started without an approval")
+	}
+}
+
+// judgeAll by the two judges that every suite has: the oracle of the audit log, and the linter of statuses.
+func (b *batch) judgeAll(ctx context.Context, log *cluster.RequestLog) {
+	GinkgoHelper()
+	left, err := lint.Collect(ctx, scene.admin, b.project.Name)
+	Expect(err).NotTo(HaveOccurred())
+	for _, finding := range left.Findings(time.Now()) {
+		b.problems = append(b.problems, "lint: "+finding.String())
+	}
+	evidence, err := oracle.Collect(ctx, scene.admin, log, oracle.Scene{
+		Project: b.project.Name, Targets: []string{b.around.Target.Namespace}, Rights: b.project.Rights(), AtRest: true,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	for _, violation := range evidence.Violations() {
+		b.problems = append(b.problems, "oracle: "+violation.String())
 	}
 }
 
