@@ -4,6 +4,7 @@
 package latency
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,39 +57,40 @@ func (a *assent) promote(ctx context.Context, place *scene.Place, v version) (*v
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := a.approve(ctx, asked)
+	if err := a.scene.Rest(ctx); err != nil {
+		return nil, nil, err
+	}
+	log, err := a.scene.Cluster.Requests()
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.approve(ctx, asked); err != nil {
 		return nil, nil, err
 	}
 	return asked, log, place.AwaitState(ctx, asked, v1alpha1.ReasonSucceeded)
 }
 
-// approve once everything rests, and wait for the end without asking for it again and again.
-func (a *assent) approve(ctx context.Context, asked *v1alpha1.Promotion) (*cluster.RequestLog, error) {
-	if err := a.scene.Rest(ctx); err != nil {
-		return nil, err
-	}
-	log, err := a.scene.Cluster.Requests()
-	if err != nil {
-		return nil, err
-	}
+// approve, and wait for the end without asking for it again and again, and until nothing moves any more.
+func (a *assent) approve(ctx context.Context, asked *v1alpha1.Promotion) error {
 	ctx, cancel := context.WithTimeout(ctx, scene.Patience)
 	defer cancel()
 	events, err := a.scene.As(cluster.Admin).Watch(ctx, &v1alpha1.PromotionList{}, client.InNamespace(asked.Namespace), client.MatchingFields{"metadata.name": asked.Name})
 	if err != nil {
-		return nil, fmt.Errorf("watching promotion %q: %w", asked.Name, err)
+		return fmt.Errorf("watching promotion %q: %w", asked.Name, err)
 	}
 	defer events.Stop()
 	if err := a.scene.Approve(ctx, asked); err != nil {
-		return nil, err
+		return err
 	}
 	for event := range events.ResultChan() {
 		if p, ok := event.Object.(*v1alpha1.Promotion); ok && !p.Status.CompletionTime.IsZero() {
-			return log, a.scene.Rest(ctx)
+			return a.scene.Rest(ctx)
 		}
 	}
-	return nil, fmt.Errorf("promotion %q did not end: %w", asked.Name, errors.Join(ctx.Err()))
+	return fmt.Errorf("promotion %q did not end: %w", asked.Name, cmp.Or(ctx.Err(), errWatchEnded))
 }
+
+var errWatchEnded = errors.New("the watch has ended")
 
 // approvedAt is when the API server had answered the approval.
 func approvedAt(log *cluster.RequestLog, asked *v1alpha1.Promotion) (time.Time, error) {
