@@ -114,12 +114,30 @@ func (c *Crowd) progress(ctx context.Context, version string, of []*v1alpha1.Pro
 	return started, ended, err
 }
 
+// objectsEach is how many objects each promotion applies.
+const objectsEach = 4
+
 // story of a promotion, as the API server's audit log tells it.
 type story struct {
 	approved, applied, ended  time.Time
 	intents, outcomes, states int
-	// objects are how often each was applied; a write that changes nothing is allowed after a kill.
+	// objects are how often each was applied; that it is applied once more as it is is allowed after a kill.
 	objects map[string]int
+}
+
+// violations are what was lost or done twice of a promotion that is in a state by now.
+func (s *story) violations(name, state string) []string {
+	var found []string
+	if state != v1alpha1.ReasonSucceeded {
+		found = append(found, fmt.Sprintf("promotion %q has ended as %s", name, state))
+	}
+	if s.intents != 1 || s.outcomes != 1 || s.states != 1 {
+		found = append(found, fmt.Sprintf("promotion %q has %d intents and %d outcomes on record, and its end was written %d times", name, s.intents, s.outcomes, s.states))
+	}
+	if len(s.objects) != objectsEach {
+		found = append(found, fmt.Sprintf("of promotion %q %d objects were applied, and not %d", name, len(s.objects), objectsEach))
+	}
+	return found
 }
 
 func (r *Recovery) read(ctx context.Context, c *Crowd, log *cluster.RequestLog, began, synced time.Time, before, after *v1alpha1.Promotion, all []*v1alpha1.Promotion) error {
@@ -139,15 +157,7 @@ func (r *Recovery) read(ctx context.Context, c *Crowd, log *cluster.RequestLog, 
 		if err := c.admin.Get(ctx, client.ObjectKeyFromObject(p), now); err != nil {
 			return err
 		}
-		if state := promotion.State(now); state != v1alpha1.ReasonSucceeded {
-			r.Violations = append(r.Violations, fmt.Sprintf("promotion %q has ended as %s", p.Name, state))
-		}
-		if one.intents != 1 || one.outcomes != 1 || one.states != 1 {
-			r.Violations = append(r.Violations, fmt.Sprintf("promotion %q has %d intents and %d outcomes on record, and its end was written %d times", p.Name, one.intents, one.outcomes, one.states))
-		}
-		if len(one.objects) != 4 {
-			r.Violations = append(r.Violations, fmt.Sprintf("of promotion %q %d objects were applied, and not 4", p.Name, len(one.objects)))
-		}
+		r.Violations = append(r.Violations, one.violations(p.Name, promotion.State(now))...)
 	}
 	r.AppliedBefore = stories[string(before.UID)].applied.Sub(synced)
 	r.AppliedAfter = stories[string(after.UID)].applied.Sub(stories[string(after.UID)].approved)
