@@ -59,7 +59,9 @@ func (r *PromotionReconciler) act(ctx context.Context, seen *view, next promotio
 // an approval that is withdrawn in between makes the write fail.
 func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promotion.Start) (outcome, error) {
 	p := seen.Promotion
+	proved := int64(unproved)
 	if p.Status.StartTime.IsZero() {
+		proved = seen.proved
 		p.Status = promotion.Status(seen.Observation, next)
 		if err := r.Client.Status().Update(ctx, p); err != nil {
 			return outcome{}, moved(err)
@@ -67,6 +69,7 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 		r.writes.wrote(p)
 	}
 	if err := r.putOverrideOnRecord(ctx, seen, next); err != nil {
+		r.rollouts.drop(keyOf(p)) // it may be on record all the same
 		return outcome{}, err
 	}
 	entry := entryOf(p, seen.Release, v1alpha1.AuditIntent, seen.Now)
@@ -76,8 +79,13 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 	entry.Target = seen.Environment.Spec.Target
 	entry.Objects = references(seen.objects)
 	entry.Fallback, entry.ValuesDigest = seen.Planned.Plan.Fallback, seen.Planned.Plan.Inputs.ValuesDigest
-	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
-	if err != nil && !errors.Is(err, errBusy) {
+	intent, err := r.Ledger.appendAfter(ctx, p.Namespace, auditHead(seen.Environment), proved, entry)
+	switch {
+	case errors.Is(err, errOver):
+		r.rollouts.drop(keyOf(p)) // what is on record is concluded
+		return outcome{again: true}, nil
+	case err != nil && !errors.Is(err, errBusy):
+		r.rollouts.drop(keyOf(p)) // it may be on record all the same: look before anything else
 		return outcome{}, err
 	}
 	known := &rollout{uid: p.UID, intent: intent}
@@ -272,6 +280,10 @@ func (r *PromotionReconciler) finish(ctx context.Context, seen *view, next promo
 		r.rollouts.drop(keyOf(p)) // the record may have been written all the same: look before writing another
 		return err
 	}
+	if otherEnd(record, entry) {
+		r.rollouts.drop(keyOf(p))
+		return errMoved
+	}
 	seen.rollout.outcome = record
 	if seen.rollout.intent == nil {
 		return nil // nothing was applied
@@ -304,8 +316,16 @@ func (r *PromotionReconciler) end(ctx context.Context, seen *view, next promotio
 	entry.Reason = next.Message
 	entry.PlanDigest, entry.RenderedDigest = p.Status.Plan.Digest, p.Status.Plan.RenderedDigest
 	entry.Decisions, entry.DecidedBy = decisionsOf(p, next.Approvals)
-	_, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	record, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	if err == nil && otherEnd(record, entry) {
+		return errMoved
+	}
 	return err
+}
+
+// otherEnd says whether another process has put another end on record first. That one counts: the status must say nothing else.
+func otherEnd(record *v1alpha1.AuditRecord, entry v1alpha1.AuditRecordSpec) bool {
+	return record.Spec.Type != entry.Type || record.Spec.Reason != entry.Reason
 }
 
 // entryOf is what every audit record says of a promotion.

@@ -28,6 +28,8 @@ type view struct {
 	Rendering
 	// rollout of a started promotion; nil before its start.
 	rollout *rollout
+	// proved is the sequence number up to which the promotion was proved to have nothing on record, before its start.
+	proved int64
 	// unlock frees the Environment for other starts.
 	unlock func()
 }

@@ -37,7 +37,7 @@ func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
 	if other := runningBeside(p, state, seen.Environment); other != "" {
 		seen.Running = other
 	}
-	seen.Live = true
+	seen.Live, seen.proved = true, state.Head.Sequence
 	return nil
 }
 

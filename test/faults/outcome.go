@@ -28,7 +28,7 @@ type outcome struct {
 // carryOut a scenario once, against what came of it undisturbed, if that is known. An error says that nothing was found out: what must not be is in
 // the outcome.
 func carryOut(ctx context.Context, w *World, scenario Scenario, against *baseline, faults ...Fault) (*outcome, error) {
-	r, err := newRun(ctx, w, scenario.rules, faults)
+	r, err := newRun(ctx, w, scenario.rules, append(faults, scenario.faults...))
 	if err != nil {
 		return nil, fmt.Errorf("preparing a run: %w", err)
 	}

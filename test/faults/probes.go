@@ -16,13 +16,37 @@ import (
 	"github.com/assent-dev/assent/test/cluster"
 )
 
-// Probes are scenarios in which a start would be wrong, although the operator has every reason to believe that it is right but one, which it has to look
-// for. They are made once each.
+// Probes are scenarios that no sweep comes upon by itself: in some, a start would be wrong, although the operator has every reason but one to believe
+// that it is right; in others, people act at the very moment at which something fails. They are made once each.
 func Probes() []Scenario {
 	return []Scenario{
 		{Name: "a hold that no cache knows of", course: unseenHold},
 		{Name: "an approver who has lost the right", course: lostRight},
+		{
+			Name: "cancelled while it is unknown whether the intent is on record", course: cancelledInBetween,
+			faults: []Fault{{At: firstIntent, Mode: Refused}, {At: firstIntent + " #2", Mode: Lost}},
+		},
 	}
+}
+
+const firstIntent = "create auditrecords production-0000000001 Intent"
+
+// cancelledInBetween ends a rollout whose intent was written and not answered; the next one must not wait for it.
+func cancelledInBetween(ctx context.Context, r *Run) error {
+	cancelled := make(chan error, 1)
+	r.keeper.listen(func(_ *process, name string) {
+		if name == firstIntent+" #2" {
+			cancelled <- r.patch(ctx, cluster.Bob, "one", map[string]any{"cancel": map[string]any{"reason": "a mistake"}})
+		}
+	})
+	return inTurn(
+		func() error { return r.ask(ctx, "one", shop("1")...) },
+		func() error { return r.await(ctx, "one", v1alpha1.ReasonAwaitingApproval) },
+		func() error { return r.approve(ctx, cluster.Alice, "one") },
+		func() error { return r.end(ctx, "one", v1alpha1.ReasonCancelled) },
+		func() error { return <-cancelled },
+		func() error { return r.promote(ctx, "two", shop("2")...) },
+	)
 }
 
 func unseenHold(ctx context.Context, r *Run) error {

@@ -101,7 +101,7 @@ func (n namer) describe(sent *http.Request) (request, error) {
 	}
 	words := []string{found.verb, found.resource}
 	found.class = writing
-	if query.Has("dryRun") || at.resource == "subjectaccessreviews" {
+	if query.Has("dryRun") || strings.HasSuffix(at.resource, "accessreviews") {
 		found.class = asking
 	}
 	if query.Has("dryRun") {

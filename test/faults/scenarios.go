@@ -22,6 +22,8 @@ import (
 type Scenario struct {
 	Name  string
 	rules []rule
+	// faults that it meets by itself.
+	faults []Fault
 	// unelected lets every process of the operator work at once.
 	unelected bool
 	// before is what is there already; nothing of it is swept.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -29,7 +31,19 @@ func sweep() *faults.Sweep {
 	case *undisturbed:
 		made.Chosen = func(string, faults.Fault) bool { return false }
 	case *whole:
-		made.Pairs, made.Disturbances = *pairs, faults.Disturbances()
+		ask := strings.Split(*parts, ",")
+		if !slices.Contains(ask, "probes") {
+			made.Probes = nil
+		}
+		if !slices.Contains(ask, "singles") {
+			made.Chosen = func(string, faults.Fault) bool { return false }
+		}
+		if slices.Contains(ask, "pairs") {
+			made.Pairs = *pairs
+		}
+		if slices.Contains(ask, "disturbances") {
+			made.Disturbances = faults.Disturbances()
+		}
 	default:
 		made.Scenarios = []faults.Scenario{}
 		for _, scenario := range named(faults.Scenarios()) {
