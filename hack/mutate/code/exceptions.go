@@ -16,8 +16,8 @@ type Exception struct {
 	Source string `json:"source"`
 	// Kinds that are excepted.
 	Kinds []Kind `json:"kinds"`
-	// Times that the text stands in the function, where that is not once: the exception is for all of them.
-	Times int `json:"times,omitempty"`
+	// Nth of the places where the text stands in the function, from 1, where it stands there more than once.
+	Nth int `json:"nth,omitempty"`
 	// Reason why nobody has to notice.
 	Reason string `json:"reason"`
 }
@@ -27,8 +27,15 @@ type Exceptions struct {
 	Exceptions []Exception `json:"exceptions"`
 }
 
-func (e Exception) matches(m *mutant) bool {
-	return e.Package == m.in.short && e.Function == m.site.function && e.Source == m.site.source && slices.Contains(e.Kinds, m.kind)
+// places in the function where the text stands, in their order.
+func (e Exception) places(mutants []*mutant) []*site {
+	var found []*site
+	for _, m := range mutants {
+		if e.Package == m.in.short && e.Function == m.site.function && e.Source == m.site.source && !slices.Contains(found, m.site) {
+			found = append(found, m.site)
+		}
+	}
+	return found
 }
 
 // except marks the mutants that are excepted. An exception for what is not there any more is an error, so that the list says what is true.
@@ -38,20 +45,29 @@ func except(exceptions []Exception, mutants []*mutant, packages []string) error 
 		if !slices.Contains(packages, e.Package) {
 			continue
 		}
-		found := 0
-		for _, m := range mutants {
-			if e.matches(m) {
-				m.excepted = e.Reason
-				found++
-			}
+		places := e.places(mutants)
+		if e.Nth == 0 && len(places) > 1 {
+			return fmt.Errorf("exceptions: %s: the text stands there %d times: say with `nth` which one is meant", e, len(places))
 		}
-		if want := max(e.Times, 1) * len(e.Kinds); found != want {
-			return fmt.Errorf("exceptions: package %q, function %q, `%s`, %v: there are %d such mutants, and not %d: mend the exception, or take it out",
-				e.Package, e.Function, e.Source, e.Kinds, found, want)
+		at := max(e.Nth, 1) - 1
+		if at >= len(places) {
+			return fmt.Errorf("exceptions: %s: it stands there %d times: mend the exception, or take it out", e, len(places))
+		}
+		for _, kind := range e.Kinds {
+			i := slices.IndexFunc(mutants, func(m *mutant) bool { return m.site == places[at] && m.kind == kind })
+			if i < 0 {
+				return fmt.Errorf("exceptions: %s: there is no such mutant of kind %q", e, kind)
+			}
+			mutants[i].excepted = e.Reason
 		}
 		if e.Reason == "" {
-			return fmt.Errorf("exceptions: package %q, function %q, `%s`: say the reason", e.Package, e.Function, e.Source)
+			return fmt.Errorf("exceptions: %s: say the reason", e)
 		}
 	}
 	return nil
+}
+
+// String names it.
+func (e Exception) String() string {
+	return fmt.Sprintf("package %q, function %q, `%s`", e.Package, e.Function, e.Source)
 }

@@ -88,6 +88,7 @@ func newLoader(ctx context.Context, root string, packages []string) (*loader, er
 func output(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = dir
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile has it; anything else compiles all there is once more
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	output, err := command.Output()

@@ -29,6 +29,7 @@ type options struct {
 	at                      int
 	clusters                []string
 	part                    string
+	packages                []string
 	listing                 bool
 }
 
@@ -73,7 +74,7 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 
 func parse(args []string, out io.Writer) (*options, error) {
 	o := &options{}
-	var only, clusters string
+	var only, clusters, packages string
 	flags := flag.NewFlagSet("mutate code", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.root, "root", ".", "the module's directory")
@@ -85,6 +86,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.IntVar(&o.at, "parallel", 2, "how many mutants are tried at once; on clusters, one on each")
 	flags.StringVar(&clusters, "clusters", os.Getenv("ASSENT_DEVCLUSTER"), "directories of local clusters, with commas")
 	flags.StringVar(&o.part, "part", "all", "`pure` for the tests that need no cluster, `cluster` for those that do, or all")
+	flags.StringVar(&packages, "packages", "", "only these packages of the scope, with commas, such as internal/guard")
 	flags.BoolVar(&o.listing, "list", false, "print the mutants and try none")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -97,8 +99,13 @@ func parse(args []string, out io.Writer) (*options, error) {
 		return nil, fmt.Errorf("-only: %w", err)
 	}
 	o.root, err = filepath.Abs(o.root)
-	o.clusters = strings.FieldsFunc(clusters, func(r rune) bool { return r == ',' })
+	o.clusters, o.packages = parts(clusters), parts(packages)
 	return o, err
+}
+
+// parts of a list with commas.
+func parts(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 // run is one measurement.
@@ -149,7 +156,8 @@ func (r *run) names() []string {
 	var names []string
 	for _, entry := range r.scope.Packages {
 		asked := slices.ContainsFunc(entry.Tests, func(t Tests) bool { return r.part == "all" || (t.Suite != "") == (r.part == "cluster") })
-		if asked && (r.sample == 0 || entry.Slice) && !slices.Contains(names, entry.Package) {
+		wanted := (r.sample == 0 || entry.Slice) && (len(r.packages) == 0 || slices.Contains(r.packages, entry.Package))
+		if asked && wanted && !slices.Contains(names, entry.Package) {
 			names = append(names, entry.Package)
 		}
 	}

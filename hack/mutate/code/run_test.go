@@ -96,7 +96,8 @@ func TestAnExceptionForWhatIsNotThereIsAnError(t *testing.T) {
 		"another text":     `{package: gate, function: Open, source: 'user == "eve"', kinds: ["false"], reason: none}`,
 		"another function": `{package: gate, function: Close, source: 'user == "mallory"', kinds: ["false"], reason: none}`,
 		"no reason":        `{package: gate, function: Open, source: 'user == "mallory"', kinds: ["false"]}`,
-		"more than one":    `{package: gate, function: Open, source: 'user == "mallory"', kinds: ["false"], times: 2, reason: none}`,
+		"another one":      `{package: gate, function: Open, source: 'user == "mallory"', kinds: ["false"], nth: 2, reason: none}`,
+		"another kind":     `{package: gate, function: Open, source: 'user == "mallory"', kinds: [dropped], reason: none}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := mutating(t, map[string]string{"exceptions.yaml": "exceptions:\n- " + exception + "\n"}, "-list")
