@@ -29,7 +29,7 @@ type options struct {
 	at                      int
 	clusters                []string
 	part                    string
-	packages                []string
+	within                  []string
 	listing                 bool
 }
 
@@ -99,7 +99,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 		return nil, fmt.Errorf("-only: %w", err)
 	}
 	o.root, err = filepath.Abs(o.root)
-	o.clusters, o.packages = parts(clusters), parts(packages)
+	o.clusters, o.within = parts(clusters), parts(packages)
 	return o, err
 }
 
@@ -156,7 +156,7 @@ func (r *run) names() []string {
 	var names []string
 	for _, entry := range r.scope.Packages {
 		asked := slices.ContainsFunc(entry.Tests, func(t Tests) bool { return r.part == "all" || (t.Suite != "") == (r.part == "cluster") })
-		wanted := (r.sample == 0 || entry.Slice) && (len(r.packages) == 0 || slices.Contains(r.packages, entry.Package))
+		wanted := (r.sample == 0 || entry.Slice) && (len(r.within) == 0 || slices.Contains(r.within, entry.Package))
 		if asked && wanted && !slices.Contains(names, entry.Package) {
 			names = append(names, entry.Package)
 		}
