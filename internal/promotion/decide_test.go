@@ -133,6 +133,20 @@ func TestTheDiffAndTheStartStayAsTheApproversSawThem(t *testing.T) {
 	}
 }
 
+// Fetching and rendering can take long, and the look at everything begins before it.
+func TestNothingStartsBeforeItsPlanWasMade(t *testing.T) {
+	w := newWorld(t)
+	w.requested()
+	for _, took := range []time.Duration{0, 20 * time.Second} {
+		planned := metav1.NewTime(w.promotion.Status.Plan.PlannedTime.Add(took))
+		status := v1alpha1.PromotionStatus{Plan: v1alpha1.Plan{PlannedTime: planned}}
+		seen := Observation{Now: w.promotion.Status.Plan.PlannedTime.Time, Promotion: &v1alpha1.Promotion{Status: status}}
+		if got := Status(seen, Start{}).StartTime; !got.Equal(&planned) {
+			t.Errorf("it started at %s, and its plan was made at %s", got, planned)
+		}
+	}
+}
+
 func TestARolloutHasTenMinutesWhereNobodySaysOtherwise(t *testing.T) {
 	w := newWorld(t)
 	w.environment.Spec.Rollout.TimeoutSeconds = 0

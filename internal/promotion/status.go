@@ -105,6 +105,10 @@ func start(status *v1alpha1.PromotionStatus, seen Observation, next Start) {
 	status.Blockers = nil
 	if status.StartTime.IsZero() {
 		status.StartTime = metav1.NewTime(seen.Now)
+		// The look began before the last plan was made, and that may have taken long: nothing starts before its plan is there.
+		if status.StartTime.Before(&status.Plan.PlannedTime) {
+			status.StartTime = status.Plan.PlannedTime
+		}
 	}
 	setApproved(status, seen, next.Approvals)
 	if len(next.Overridden) > 0 {
