@@ -44,7 +44,7 @@ func content(ctx context.Context, admin client.Client, e *Evidence) (map[string]
 	found := map[string]any{}
 	for number, namespace := range e.Scene.Targets {
 		for _, kind := range kinds {
-			objects, err := listed(ctx, admin, kind, namespace)
+			objects, _, err := listed(ctx, admin, kind, namespace)
 			if meta.IsNoMatchError(err) {
 				continue
 			}

@@ -6,12 +6,17 @@ package oracle
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -25,6 +30,8 @@ type Evidence struct {
 	Requests []cluster.Request `json:"requests"`
 	// Objects of our kinds in the project, as they were at the end.
 	Objects []unstructured.Unstructured `json:"objects"`
+	// AsOf is the store's version when they were read: what was written later is not among them. Zero if nothing was.
+	AsOf int64 `json:"asOf,omitempty"`
 	// Kinds by "resource.group", for the resources that the requests name.
 	Kinds map[string]string `json:"kinds"`
 
@@ -38,23 +45,54 @@ var ourKinds = []string{"Release", "Environment", "Promotion", "AuditRecord"}
 func Collect(ctx context.Context, admin client.Client, requests *cluster.RequestLog, scene Scene) (*Evidence, error) {
 	evidence := &Evidence{Scene: scene, Kinds: map[string]string{}}
 	for _, kind := range ourKinds {
-		list, err := listed(ctx, admin, v1alpha1.SchemeGroupVersion.WithKind(kind), scene.Project)
+		list, version, err := listed(ctx, admin, v1alpha1.SchemeGroupVersion.WithKind(kind), scene.Project)
 		if err != nil {
 			return nil, err
 		}
-		evidence.Objects = append(evidence.Objects, list...)
+		evidence.Objects, evidence.AsOf = append(evidence.Objects, list...), version
 	}
-	var err error
-	words := append([]string{scene.Project, `"username":"` + v1alpha1.ControllerUsername + `"`}, scene.Targets...)
-	if evidence.Requests, err = requests.Changes(words, scene.concerns); err != nil {
+	if err := evidence.read(ctx, requests); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(evidence.Requests, func(a, b cluster.Request) int { return a.Received.Compare(b.Received) })
 	for _, request := range evidence.Requests {
 		evidence.resolve(admin, request)
 	}
+	var err error
 	evidence.content, err = content(ctx, admin, evidence)
 	return evidence, err
+}
+
+const (
+	// logDelay is how long the API server's log may lag behind its answers: it tells of a request once that is answered.
+	logDelay = 500 * time.Millisecond
+	again    = 50 * time.Millisecond
+)
+
+// read the log, until it tells of what is there.
+func (e *Evidence) read(ctx context.Context, requests *cluster.RequestLog) error {
+	words := append([]string{e.Scene.Project, `"username":"` + v1alpha1.ControllerUsername + `"`}, e.Scene.Targets...)
+	err := wait.PollUntilContextTimeout(ctx, again, logDelay, true, func(context.Context) (bool, error) {
+		var err error
+		e.Requests, err = requests.Changes(words, e.Scene.concerns)
+		return e.Scene.Lossy || e.logged(), err
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return nil // what it does not tell of is judged
+	}
+	return err
+}
+
+// logged says whether the log tells of the last write of each object.
+func (e *Evidence) logged() bool {
+	written := map[string]bool{}
+	for _, request := range e.Requests {
+		var stored metav1.PartialObjectMetadata
+		if json.Unmarshal(request.ResponseObject, &stored) == nil {
+			written[stored.ResourceVersion] = true
+		}
+	}
+	return !slices.ContainsFunc(e.Objects, func(o unstructured.Unstructured) bool { return !written[o.GetResourceVersion()] })
 }
 
 // concerns says whether a change has to do with the scene: it is in one of its namespaces, in the name of one of its Promotions, or the operator's own
@@ -98,14 +136,18 @@ func (e *Evidence) reference(r cluster.Request) v1alpha1.ObjectReference {
 	return ref
 }
 
-// listed are the objects of a kind in a namespace.
-func listed(ctx context.Context, admin client.Client, kind schema.GroupVersionKind, namespace string) ([]unstructured.Unstructured, error) {
+// listed are the objects of a kind in a namespace, and the store's version at that time.
+func listed(ctx context.Context, admin client.Client, kind schema.GroupVersionKind, namespace string) ([]unstructured.Unstructured, int64, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	if err := admin.List(ctx, list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("listing %s in %q: %w", kind.Kind, namespace, err)
+		return nil, 0, fmt.Errorf("listing %s in %q: %w", kind.Kind, namespace, err)
 	}
-	return list.Items, nil
+	version, err := strconv.ParseInt(list.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return nil, 0, fmt.Errorf("listing %s in %q: %w", kind.Kind, namespace, err)
+	}
+	return list.Items, version, nil
 }
 
 // Violations are judged anew at each call. None means that every rule held.

@@ -22,14 +22,24 @@ import (
 func (s *story) judgeHistories(verdict *verdict) {
 	for _, environment := range sorted(s.histories) {
 		history := s.histories[environment]
-		judgeChain(verdict, environment, history)
+		s.judgeCreators(verdict, history)
+		s.judgeChain(verdict, environment, history)
 		judgeOverlap(verdict, history)
 		s.judgeHead(verdict, environment, history)
 	}
 }
 
+// judgeCreators looks for records that nobody has created, as far as the log knows.
+func (s *story) judgeCreators(verdict *verdict, history []*record) {
+	for _, each := range history {
+		if each.by == nil && !s.Scene.Lossy {
+			verdict.add(RuleWriters, "who has created %s is not in the log", each)
+		}
+	}
+}
+
 // judgeChain recomputes the hashes as docs/auditrecord.md says: over the canonical JSON of the spec without its hash.
-func judgeChain(verdict *verdict, environment string, history []*record) {
+func (s *story) judgeChain(verdict *verdict, environment string, history []*record) {
 	var sequence int64
 	var previous v1alpha1.Digest
 	for _, each := range history {
@@ -49,9 +59,11 @@ func judgeChain(verdict *verdict, environment string, history []*record) {
 		if want := fmt.Sprintf("%s-%010d", environment, each.Spec.Sequence); each.Name != want {
 			verdict.add(RuleChain, "%s should be called %q", each, want)
 		}
-		if each.last == nil {
+		switch {
+		case each.last == nil && s.AsOf > 0 && each.version > s.AsOf: // it was written after the look
+		case each.last == nil:
 			verdict.add(RuleChain, "%s is not there any more", each)
-		} else if !reflect.DeepEqual(plain(each.raw), plain(each.last)) {
+		case !reflect.DeepEqual(plain(each.raw), plain(each.last)):
 			verdict.add(RuleChain, "%s is not what was stored first", each)
 		}
 		sequence, previous = each.Spec.Sequence, each.Spec.Hash

@@ -232,6 +232,10 @@ var edits = []struct {
 
 	{RuleWriters, "the administrator writes a status", func(e *edited) { e.find("update", "promotions/status", "one", operator, 1).User.Username = "admin" }},
 	{RuleWriters, "somebody else writes a record", func(e *edited) { e.creation("8").User.Username = "mallory" }},
+	{RuleWriters, "nobody has written a record", func(e *edited) {
+		i := e.index("create", "auditrecords", "production-0000000008", operator, 0)
+		e.Requests = slices.Delete(e.Requests, i, i+1)
+	}},
 	{RuleAuthority, "the operator applies an object as itself", func(e *edited) { e.write("patch", "old", 0).ImpersonatedUser = cluster.Requester{} }},
 	{RuleAuthority, "the operator writes a spec", func(e *edited) { e.find("create", "releases", "shop-one", "bob", 0).User.Username = operator }},
 	{RuleAuthority, "the operator deletes a record", func(e *edited) {
