@@ -20,6 +20,8 @@ import (
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/test/cluster"
+	"github.com/assent-dev/assent/test/lint"
+	"github.com/assent-dev/assent/test/oracle"
 )
 
 const environmentName = "production"
@@ -31,6 +33,8 @@ type life struct {
 	target      v1alpha1.Target
 	store       *store
 	admin       client.Client
+	// log of what happens in the project.
+	log *cluster.RequestLog
 	// steps so far.
 	steps int
 }
@@ -38,13 +42,16 @@ type life struct {
 // begin with a project, an Environment, and a deployer who may do everything in the target namespace and with the kinds of the cluster that applications bring along.
 func begin(ctx context.Context, one application) *life {
 	GinkgoHelper()
+	requests, err := scene.Requests()
+	Expect(err).NotTo(HaveOccurred())
 	project, err := scene.Project(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	target, err := scene.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	admin, err := scene.Client(cluster.Admin)
 	Expect(err).NotTo(HaveOccurred())
-	l := &life{application: one, project: project, target: target, store: openStore(), admin: admin}
+	l := &life{application: one, project: project, target: target, store: openStore(), admin: admin, log: requests}
+	DeferCleanup(l.judge)
 	Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "apps-"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
@@ -58,6 +65,20 @@ func begin(ctx context.Context, one application) *life {
 	}
 	Expect(admin.Create(ctx, environment)).To(Succeed())
 	return l
+}
+
+// judge what has happened by the API server's audit log, and what the objects that are left say.
+func (l *life) judge(ctx context.Context) {
+	GinkgoHelper()
+	evidence, err := oracle.Collect(ctx, l.admin, l.log, oracle.Scene{
+		Project: l.project.Name, Targets: []string{l.target.Namespace}, Rights: l.project.Rights(),
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(evidence.Violations()).To(BeEmpty(), "the oracle (test/oracle) has found this in project %q", l.project.Name)
+	Eventually(func() ([]lint.Finding, error) {
+		left, err := lint.Collect(ctx, l.admin, l.project.Name)
+		return left.Findings(time.Now()), err
+	}).WithContext(ctx).Should(BeEmpty())
 }
 
 // promote the release of that number: bob hands it over and asks, alice approves what she sees.

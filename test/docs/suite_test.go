@@ -35,6 +35,7 @@ import (
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/controllers"
 	"github.com/assent-dev/assent/test/cluster"
+	"github.com/assent-dev/assent/test/lint"
 )
 
 func TestDocs(t *testing.T) {
@@ -95,6 +96,7 @@ func newProject(ctx context.Context) *project {
 		p.targets["shop-"+stage] = target.Namespace
 	}
 	p.operate(ctx)
+	DeferCleanup(p.lint)
 	for _, sample := range []struct{ user, file string }{
 		{cluster.Admin, "environments.yaml"}, {cluster.Bob, "release_inline.yaml"}, {cluster.Bob, "promotion.yaml"},
 	} {
@@ -104,6 +106,15 @@ func newProject(ctx context.Context) *project {
 	}
 	p.planned(ctx, asked)
 	return p
+}
+
+// lint the status of every object that a section leaves behind, while the operator runs.
+func (p *project) lint(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func() ([]lint.Finding, error) {
+		left, err := lint.Collect(ctx, admin, p.Name)
+		return left.Findings(friday), err
+	}).WithContext(ctx).Should(BeEmpty())
 }
 
 // operate runs the operator until the test ends.

@@ -41,6 +41,9 @@ const (
 func waitingCrowd(ctx context.Context, count int) (*place, *v1alpha1.Promotion) {
 	GinkgoHelper()
 	p := newProject(ctx)
+	if count > few {
+		p.spare("to read all that is written of so many promotions takes minutes, and it is the same ten thousand times")
+	}
 	release := p.release(ctx, "shop-1.0.0", configMap("settings", "1"))
 	awaitRelease(ctx, release, metav1.ConditionTrue, v1alpha1.ReasonResolved)
 	By(fmt.Sprintf("creating %d promotions to %d environments", count, count/neighbours))

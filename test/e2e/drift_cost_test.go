@@ -89,6 +89,7 @@ var _ = Describe("environments at rest", func() {
 		}
 		restart()
 		p := newProject(ctx)
+		p.spare("to read all that is written of so many environments takes minutes, and it is the same each time")
 		atFirst := scene.memory()
 		populate(ctx, p, count, deployment("web", "registry.example/shop:1"), configMap("settings", "one"), service("web"), secret("login"))
 

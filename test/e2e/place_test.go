@@ -28,8 +28,9 @@ const production = "production"
 
 // place is a project with one Environment, production, and its target namespace with a deployer.
 type place struct {
-	project *cluster.Project
-	target  v1alpha1.Target
+	project   *cluster.Project
+	target    v1alpha1.Target
+	judgement judgement
 }
 
 // rule changes an Environment from its defaults: one approval by anyone who may.
@@ -42,9 +43,10 @@ func newPlace(ctx context.Context, rules ...rule) *place {
 	return made
 }
 
-// newProject has a target namespace and no Environment yet. It goes away after the test: what it left behind would cost the others time.
+// newProject has a target namespace and no Environment yet. After the test it is judged, and goes away: what it left behind would cost the others time.
 func newProject(ctx context.Context) *place {
 	GinkgoHelper()
+	log := scene.requests()
 	project, err := scene.cluster.Project(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	target, err := scene.cluster.Target(ctx)
@@ -55,7 +57,9 @@ func newProject(ctx context.Context) *place {
 			Expect(client.IgnoreNotFound(scene.as(cluster.Admin).Delete(ctx, namespace))).To(Succeed())
 		}
 	})
-	return &place{project: project, target: target}
+	made := &place{project: project, target: target, judgement: judgement{log: log}}
+	DeferCleanup(made.judge)
+	return made
 }
 
 func (p *place) establish(ctx context.Context, name string, rules ...rule) *v1alpha1.Environment {
@@ -276,6 +280,7 @@ func (p *place) unbind(ctx context.Context, user string) {
 		binding.Subjects = kept
 		Expect(scene.as(cluster.Admin).Update(ctx, binding)).To(Succeed())
 	}
+	p.project.Withdrawn(user)
 }
 
 // awaitRelease waits until a release is ready, or is not for a reason, and reads it.

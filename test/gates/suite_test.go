@@ -37,6 +37,8 @@ import (
 	"github.com/assent-dev/assent/controllers"
 	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/test/cluster"
+	"github.com/assent-dev/assent/test/lint"
+	"github.com/assent-dev/assent/test/oracle"
 )
 
 func TestGates(t *testing.T) {
@@ -77,13 +79,18 @@ type project struct {
 	clients map[string]client.Client
 	// stop the operator.
 	stop func()
+	// log of what happens in the project, and the targets of its Environments.
+	log     *cluster.RequestLog
+	targets []string
 }
 
 func newProject(ctx context.Context, flags ...func(*controllers.Options)) *project {
 	GinkgoHelper()
+	requests, err := connected.Requests()
+	Expect(err).NotTo(HaveOccurred())
 	made, err := connected.Project(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	p := &project{Project: made, clock: clocktesting.NewFakeClock(friday), clients: map[string]client.Client{}}
+	p := &project{Project: made, clock: clocktesting.NewFakeClock(friday), clients: map[string]client.Client{}, log: requests}
 	for _, user := range []string{cluster.Admin, cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, cluster.Mallory} {
 		p.clients[user], err = connected.Client(user)
 		Expect(err).NotTo(HaveOccurred())
@@ -92,7 +99,21 @@ func newProject(ctx context.Context, flags ...func(*controllers.Options)) *proje
 		Expect(client.IgnoreNotFound(p.as(cluster.Admin).Delete(ctx, p.namespace()))).To(Succeed())
 	})
 	p.stop = p.operate(ctx, flags...)
+	DeferCleanup(p.judge)
 	return p
+}
+
+// judge what has happened by the API server's audit log, and what the objects that are left say, before the operator ends.
+func (p *project) judge(ctx context.Context) {
+	GinkgoHelper()
+	evidence, err := oracle.Collect(ctx, p.as(cluster.Admin), p.log, oracle.Scene{Project: p.Name, Targets: p.targets, Rights: p.Rights()})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(evidence.Violations()).To(BeEmpty(), "the oracle (test/oracle) has found this in project %q", p.Name)
+	By("waiting until every object that is left has a status as its readers expect")
+	Eventually(func() ([]lint.Finding, error) {
+		left, err := lint.Collect(ctx, p.as(cluster.Admin), p.Name)
+		return left.Findings(p.clock.Now()), err
+	}).WithContext(ctx).Should(BeEmpty())
 }
 
 // operate runs the operator until the test ends. What it returns ends it sooner.
@@ -145,6 +166,7 @@ func (p *project) establish(ctx context.Context, name string, change func(*v1alp
 	GinkgoHelper()
 	target, err := connected.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
+	p.targets = append(p.targets, target.Namespace)
 	environment := cluster.NewEnvironment(p.Name, name, target)
 	if change != nil {
 		change(&environment.Spec)
@@ -310,6 +332,7 @@ func (p *project) unbind(ctx context.Context, user string) {
 			Expect(p.as(cluster.Admin).Delete(ctx, binding)).To(Succeed())
 		}
 	}
+	p.Withdrawn(user)
 }
 
 // expectEvent waits for an event of the project with a reason, and a text in its note.
