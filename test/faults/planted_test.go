@@ -89,7 +89,7 @@ var _ = Describe("a bug that was planted", func() {
 		It(fmt.Sprintf("is caught: %s", b.name), func(ctx context.Context) {
 			program := b.plant(ctx)
 			By("running the sweep with the bug")
-			run := exec.CommandContext(ctx, program, "-ginkgo.focus=a promotion, whatever fails", "-ginkgo.no-color", "-undisturbed", "-only", b.only)
+			run := exec.CommandContext(ctx, program, "-ginkgo.focus=a promotion, whatever fails", "-ginkgo.no-color", "-whole=false", "-undisturbed", "-only", b.only)
 			output, err := run.CombinedOutput()
 			Expect(err).To(HaveOccurred(), "the sweep must fail: %s", output)
 			Expect(string(output)).To(ContainSubstring(b.violation))

@@ -3,14 +3,16 @@
 
 // The tests in here make a short slice of the sweep. The whole is `make faults`, or, with a cluster that ASSENT_DEVCLUSTER names:
 //
-//	go test ./test/faults -v -timeout 6h -ginkgo.timeout 6h -args -whole
+//	FAULTS=all go test ./test/faults -v -count 1 -timeout 6h
 package faults_test
 
 import (
 	"context"
 	"flag"
+	"os"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
@@ -21,7 +23,7 @@ import (
 )
 
 var (
-	whole       = flag.Bool("whole", false, "sweep every write with every mode, pairs and disturbances; it takes hours")
+	whole       = flag.Bool("whole", os.Getenv("FAULTS") == "all", "sweep every write with every mode, pairs and disturbances; also with FAULTS=all in the environment")
 	undisturbed = flag.Bool("undisturbed", false, "make the undisturbed runs and the probes alone")
 	only        = flag.String("only", "", "regular expression that the names of scenarios and probes must match")
 	parts       = flag.String("parts", "probes,singles,pairs,disturbances", "with -whole: which parts of the sweep to make")
@@ -30,9 +32,14 @@ var (
 	workers     = flag.Int("workers", 6, "how many runs go on side by side")
 )
 
+// longest is how long the whole sweep may take on a busy machine.
+const longest = 6 * time.Hour
+
 func TestFaults(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "Faults at every write")
+	suite, reporter := GinkgoConfiguration()
+	suite.Timeout = longest
+	RunSpecs(t, "Faults at every write", suite, reporter)
 }
 
 // world is set once, before any test.
