@@ -23,8 +23,13 @@ import (
 	"github.com/assent-dev/assent/internal/promotion"
 )
 
-// compareAfter is how long a comparison waits for more changes: who changes one object often changes another.
-const compareAfter = 2 * time.Second
+const (
+	// compareAfter is how long a comparison waits for more changes: who changes one object often changes another.
+	compareAfter = 2 * time.Second
+	// compareAfterRollout is how long it waits after a rollout while nobody changes anything. What was applied is what was approved, and the comparisons of
+	// a thousand rollouts would keep the API server from the rollouts themselves.
+	compareAfterRollout = 30 * time.Second
+)
 
 // subject is what a comparison is made of. As long as it stays the same, there is nothing to compare.
 type subject struct {
@@ -94,8 +99,12 @@ func (d *drifts) look(key types.NamespacedName, wanted subject) *comparison {
 		wanted.writes = known.wanted.writes
 	}
 	if known.wanted != wanted {
+		after := compareAfter
+		if known.wanted != (subject{}) && !known.wanted.sameRollout(wanted) {
+			after = compareAfterRollout
+		}
 		known.wanted, known.faults = wanted, 0
-		d.timers.sooner(key, compareAfter)
+		d.timers.sooner(key, after)
 	}
 	if known.done == nil || !known.done.subject.sameRollout(wanted) {
 		return nil

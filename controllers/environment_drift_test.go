@@ -166,3 +166,33 @@ func TestARecoveryCountsFromItsBeginningAndAnewAfterARelapse(t *testing.T) {
 	r.forget(key)
 	g.Expect(r.since(key, noon.Add(2*time.Second))).To(Equal(noon.Add(2 * time.Second)))
 }
+
+func TestAComparisonAfterARolloutIsInNoHurryUnlessSomebodyChangesSomething(t *testing.T) {
+	g := NewWithT(t)
+	passing := testclock.NewFakeClock(noon)
+	d := newDrifts(passing)
+	key := types.NamespacedName{Namespace: "shop", Name: "production"}
+	first := subject{plan: "p", sequence: 4, changes: 1}
+	d.look(key, first)
+	passing.Step(compareAfter)
+	g.Eventually(d.queue.Len).Should(Equal(1), "a process that has just started knows nothing")
+	next, _ := d.queue.Get()
+	d.found(key, comparison{subject: first, of: 3})
+	d.queue.Done(next)
+
+	second := subject{plan: "q", sequence: 6, changes: 5}
+	g.Expect(d.look(key, second)).To(BeNil())
+	passing.Step(compareAfterRollout - time.Second)
+	g.Consistently(d.queue.Len, "100ms").Should(BeZero())
+	passing.Step(time.Second)
+	g.Eventually(d.queue.Len).Should(Equal(1))
+	next, _ = d.queue.Get()
+	d.queue.Done(next)
+
+	third := subject{plan: "r", sequence: 8, changes: 9}
+	d.look(key, third)
+	third.changes++
+	d.look(key, third)
+	passing.Step(compareAfter)
+	g.Eventually(d.queue.Len).Should(Equal(1), "somebody has changed something since")
+}
