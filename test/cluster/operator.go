@@ -41,6 +41,8 @@ type Operator struct {
 	ended chan struct{}
 	// began is how long the log was when the process was started.
 	began int64
+	// stopped says that the process was told to end.
+	stopped bool
 }
 
 // BuildOperator builds the binary into a directory, which also takes its kubeconfig, its cache and its log. The objects of Assent must be
@@ -110,7 +112,7 @@ func (o *Operator) Start(ctx context.Context, flags ...string) error {
 	if err := o.process.Start(); err != nil {
 		return fmt.Errorf("starting the operator: %w", err)
 	}
-	o.ended = make(chan struct{})
+	o.ended, o.stopped = make(chan struct{}), false
 	go func(process *exec.Cmd, ended chan struct{}) {
 		_ = process.Wait() // how it ended is in its log
 		close(ended)
@@ -166,6 +168,11 @@ func (o *Operator) Running() bool {
 	}
 }
 
+// Ended says whether the process has ended although nobody has told it to.
+func (o *Operator) Ended() bool {
+	return o.ended != nil && !o.stopped && !o.Running()
+}
+
 // CoreTime is the processor time that the running operator has used. It is read from /proc, in hundredths of a second.
 func (o *Operator) CoreTime() (time.Duration, error) {
 	if !o.Running() {
@@ -202,6 +209,7 @@ func (o *Operator) signal(signal syscall.Signal) error {
 	if !o.Running() {
 		return nil
 	}
+	o.stopped = true
 	if err := o.process.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("ending the operator: %w", err)
 	}

@@ -124,6 +124,10 @@ func (s *shared) rest(ctx context.Context, at *scene.Scene, _ int) ([]measure.Re
 	if err := glance(s.size, restFor); err != nil {
 		return nil, err
 	}
+	// What follows keeps the machine busy, which must not cost the operator its lease.
+	if err := errors.Join(crowd.operator.Stop(), crowd.operator.Start(ctx), crowd.settle(ctx)); err != nil {
+		return nil, err
+	}
 	return restResults(sizes[0], sizes[1], sizes[2]), nil
 }
 

@@ -149,8 +149,12 @@ func (c *Crowd) prepare(ctx context.Context, version string, places []place) ([]
 	return c.promotions(ctx, version)
 }
 
-// patience is how long anything may take without any progress.
-const patience = 3 * time.Minute
+const (
+	// patience is how long anything may take without any progress.
+	patience = 3 * time.Minute
+	// logEnd is how much is told of the operator's log if it has ended, in bytes.
+	logEnd = 4096
+)
 
 // until asks how much of how much is done until it is all, and tells of it.
 func (c *Crowd) until(ctx context.Context, what string, done func(context.Context) (count, all int, err error)) error {
@@ -172,6 +176,8 @@ func (c *Crowd) until(ctx context.Context, what string, done func(context.Contex
 		switch {
 		case count >= all:
 			return nil
+		case c.operator.Ended():
+			return fmt.Errorf("%s: %d of %d, and the operator has ended by itself: %s", what, count, all, c.operator.Log(max(0, c.operator.LogSize()-logEnd)))
 		case time.Since(since) > patience:
 			return fmt.Errorf("%s: %d of %d, and no more for %s", what, count, all, patience)
 		}
