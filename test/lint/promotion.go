@@ -119,7 +119,7 @@ func (l *linter) approvals(p *v1alpha1.Promotion) {
 	var needed, filled int32
 	for _, rule := range given.Rules {
 		most := ptr.Deref(rule.Required, 1)
-		needed, filled = needed+most, filled+min(most, int32(len(rule.ApprovedBy))) //nolint:gosec // at most 16
+		needed, filled = needed+most, filled+min(most, int32(len(rule.ApprovedBy)))
 		for _, user := range rule.ApprovedBy {
 			counted := slices.ContainsFunc(given.Counted, func(c v1alpha1.CountedApproval) bool { return c.User == user })
 			l.check(counted, RuleApprovals, "%q fills rule %q, and is not counted", user, rule.Name)
