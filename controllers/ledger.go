@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -136,11 +137,12 @@ func (l *Ledger) already(ctx context.Context, project string, state audit.State,
 	if err != nil {
 		return nil, err
 	}
+	over := slices.ContainsFunc(records, func(record v1alpha1.AuditRecord) bool { return audit.Ends(record.Spec.Type) })
+	if entry.Type == v1alpha1.AuditIntent && over {
+		return nil, errOver // its intent may be there, too, and is of what has ended
+	}
 	for i := range records {
-		switch there := records[i].Spec.Type; {
-		case entry.Type == v1alpha1.AuditIntent && audit.Ends(there):
-			return nil, errOver
-		case there == entry.Type, audit.Ends(there) && audit.Ends(entry.Type):
+		if there := records[i].Spec.Type; there == entry.Type || audit.Ends(there) && audit.Ends(entry.Type) {
 			return &records[i], nil
 		}
 	}

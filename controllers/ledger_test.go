@@ -119,6 +119,14 @@ func TestAnIntentIsTakenWhileNoOtherIsOpen(t *testing.T) {
 		"after one that has ended":         {before: [][2]string{{"Intent", "one"}, {"Failed", "one"}}, kind: v1alpha1.AuditIntent, number: 3},
 		"while another is open":            {before: [][2]string{{"Intent", "one"}}, kind: v1alpha1.AuditIntent, want: errBusy},
 		"while it is open itself":          {before: [][2]string{{"Intent", "two"}}, kind: v1alpha1.AuditIntent, number: 1},
+		"after its own end":                {before: [][2]string{{"Intent", "two"}, {"Failed", "two"}}, kind: v1alpha1.AuditIntent, want: errOver},
+		"after its own rejection":          {before: [][2]string{{"Rejected", "two"}}, kind: v1alpha1.AuditIntent, want: errOver},
+		"of an end that is on record":      {before: [][2]string{{"Intent", "two"}, {"Failed", "two"}}, kind: v1alpha1.AuditFailed, number: 2},
+		"of another end than on record":    {before: [][2]string{{"Intent", "two"}, {"Failed", "two"}}, kind: v1alpha1.AuditSucceeded, number: 2},
+		"of its end, while it is open":     {before: [][2]string{{"Intent", "two"}}, kind: v1alpha1.AuditFailed, number: 2},
+		"of a second override":             {before: [][2]string{{"Overridden", "two"}}, kind: v1alpha1.AuditOverridden, number: 1},
+		"of an end after an override":      {before: [][2]string{{"Overridden", "two"}}, kind: v1alpha1.AuditRejected, number: 2},
+		"of a second correction":           {before: [][2]string{{"Corrected", "two"}}, kind: v1alpha1.AuditCorrected, number: 2},
 		"of no rollout, while one is open": {before: [][2]string{{"Intent", "one"}}, kind: v1alpha1.AuditRejected, number: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +142,7 @@ func TestAnIntentIsTakenWhileNoOtherIsOpen(t *testing.T) {
 			}
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(record.Spec.Sequence).To(Equal(c.number))
-			g.Expect(s.objects).To(HaveLen(max(len(c.before), int(c.number))))
+			g.Expect(s.objects).To(HaveLen(max(len(c.before), int(c.number))), "what is there is not written again")
 			if int(c.number) > len(c.before) {
 				g.Expect(lines.String()).To(ContainSubstring(string(record.Spec.Hash)), "what is written is printed")
 				known, _ := l.Known(toProduction)
@@ -218,4 +226,19 @@ func TestARolloutIsForgottenOnceTheEnvironmentKnowsOfItsEnd(t *testing.T) {
 			g.Expect(found).To(BeFalse())
 		})
 	}
+}
+
+func TestWhatThePromotionHasOnRecordIsLookedForUnlessItWasProvedNotToBeThere(t *testing.T) {
+	g := NewWithT(t)
+	s := history(t, [2]string{"Rejected", "one"})
+	s.broken = map[string]error{"list": errBroken}
+	l := NewLedger(s, s, io.Discard)
+	_, err := l.appendAfter(t.Context(), "shop", headAt(s, 1), unproved, entered(v1alpha1.AuditIntent, "two"))
+	g.Expect(err).To(MatchError(errBroken))
+	_, err = l.appendAfter(t.Context(), "shop", headAt(s, 1), 0, entered(v1alpha1.AuditIntent, "two"))
+	g.Expect(err).To(MatchError(errBroken), "it was proved of an earlier state")
+	g.Expect(s.objects).To(HaveLen(1))
+	record, err := l.appendAfter(t.Context(), "shop", headAt(s, 1), 1, entered(v1alpha1.AuditIntent, "two"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(record.Spec.Sequence).To(BeEquivalentTo(2))
 }
