@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -99,7 +100,7 @@ func (p *overlayPatch) parseTarget() error {
 	}
 	if p.target.LabelSelector != "" {
 		if p.selector, err = labels.Parse(p.target.LabelSelector); err != nil {
-			return patchErrorf("target.labelSelector", "%q is not a label selector (%s): write one such as \"tier=web\"", p.target.LabelSelector, short(err.Error()))
+			return patchErrorf("target.labelSelector", "%q is not a label selector (%s): write one such as \"tier=web\"", p.target.LabelSelector, short(selectorMessage(err)))
 		}
 	}
 	return nil
@@ -221,4 +222,9 @@ func decodeObject(text []byte) (*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("it leaves %s, which is no object", yamlType(value))
 	}
 	return &unstructured.Unstructured{Object: fields}, nil
+}
+
+// selectorMessage is the library's error without the field that it would have named if it had known one.
+func selectorMessage(err error) string {
+	return strings.ReplaceAll(err.Error(), "<nil>: ", "")
 }

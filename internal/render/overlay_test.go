@@ -201,6 +201,7 @@ func TestMistakesInAnOverlayNameTheFieldAndTheRemedy(t *testing.T) {
 		"an operation without a path":        {overlay: patches(patchFor(deployments(), "[{op: remove}]")), want: []string{"does not begin with"}},
 		"a path that is none":                {overlay: patches(patchFor(deployments(), "[{op: remove, path: spec/a}]")), want: []string{`"spec/a"`, "does not begin with"}},
 		"a name that is no expression":       {overlay: patches(patchFor(v1alpha1.OverlayTarget{Name: "a("}, "spec: {}")), want: []string{"`spec.overlay.patches[0].target.name`", "is not a regular expression"}},
+		"a selector whose key is none":       {overlay: patches(patchFor(v1alpha1.OverlayTarget{LabelSelector: "."}, "spec: {}")), want: []string{"is not a label selector (unable to parse requirement: Invalid value: \".\""}},
 		"a selector that is none":            {overlay: patches(patchFor(v1alpha1.OverlayTarget{LabelSelector: "a=b=c"}, "spec: {}")), want: []string{"`spec.overlay.patches[0].target.labelSelector`", "is not a label selector"}},
 		"replicas of what is not there":      {overlay: v1alpha1.Overlay{Replicas: []v1alpha1.OverlayReplicas{{Name: "web", Count: ptr.To(int32(1))}, {Name: "wep", Count: ptr.To(int32(1))}}}, want: []string{"`spec.overlay.replicas[1]` \"wep\" matches nothing", `"web", "worker"`}},
 		"replicas without a count":           {overlay: v1alpha1.Overlay{Replicas: []v1alpha1.OverlayReplicas{{Name: "web"}}}, want: []string{"`spec.overlay.replicas[0].count` is missing"}},

@@ -41,7 +41,7 @@ func FuzzProblems(f *testing.F) {
 			}
 		}
 		said := rules.Text(problems)
-		if len(said) > 4200 || !utf8.ValidString(said) || (said == "") != (len(problems) == 0) {
+		if len(said) > 2000 || !utf8.ValidString(said) || (said == "") != (len(problems) == 0) {
 			t.Errorf("%d bytes that are not fit for a status: %q", len(said), said)
 		}
 	})

@@ -92,9 +92,9 @@ func place(problem Problem) int {
 }
 
 // most is how many bytes a text of problems has, beside the words that say how many are left out.
-const most = 4096
+const most = 1900
 
-// Text says problems as one sentence for a status, of at most 4,200 bytes. Those that find no place are counted.
+// Text says problems as one sentence for a status, of at most 2,000 bytes. Those that find no place are counted.
 func Text(problems []Problem) string {
 	var text strings.Builder
 	for i, problem := range problems {

@@ -174,7 +174,7 @@ func lists(at field, of *schema) []value {
 
 func objects(of *schema) []value {
 	found := []value{
-		{called: "empty", is: map[string]any{}, refused: len(of.Required) > 0 || len(choice(of)) > 0 || of.MinProperties != nil},
+		{called: "empty", is: map[string]any{}, refused: len(of.Required) > 0 || len(choice(of)) > 0 || of.MinProperties != nil && !filledIn(of)},
 	}
 	if of.AdditionalProperties == nil {
 		unknown := sampleObject(of)
@@ -196,6 +196,16 @@ func objects(of *schema) []value {
 		found = append(found, value{called: "as many entries as there can be", is: full}, value{called: "one entry too many", is: more, refused: true})
 	}
 	return found
+}
+
+// filledIn says whether an empty object gets properties by default.
+func filledIn(of *schema) bool {
+	for _, property := range of.Properties {
+		if property.Default != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // anything is for a field that takes what it likes.
