@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes/scheme"
@@ -17,12 +18,13 @@ import (
 
 // clusterJudge tries mutants on one cluster, with the guard's tests.
 type clusterJudge struct {
-	suite *suite
-	guard *guard
+	suite  *suite
+	guard  *guard
+	memory memory
 }
 
 // appoint makes a judge of the cluster with that directory, who works in a copy of the repository.
-func appoint(cluster, binary, root string, shipped []manifest) (*clusterJudge, error) {
+func appoint(cluster, binary, root string, shipped []manifest, remembered memory) (*clusterJudge, error) {
 	cluster, err := filepath.Abs(cluster)
 	if err != nil {
 		return nil, fmt.Errorf("finding the cluster: %w", err)
@@ -41,12 +43,26 @@ func appoint(cluster, binary, root string, shipped []manifest) (*clusterJudge, e
 	}
 	return &clusterJudge{
 		suite: &suite{binary: binary, root: root, cluster: cluster},
-		guard: &guard{admin: admin, root: root, shipped: shipped},
+		guard: &guard{admin: admin, root: root, shipped: shipped}, memory: remembered,
 	}, nil
 }
 
-func (j *clusterJudge) prepare(ctx context.Context, s stage, mutants []mutant) error {
-	return errors.Join(j.guard.putBack(ctx), j.suite.prepare(ctx, s.mood, s.covering(mutants)))
+func (j *clusterJudge) prepare(ctx context.Context, in mood, filter string) error {
+	return errors.Join(j.guard.putBack(ctx), j.suite.prepare(ctx, in, filter))
+}
+
+func (j *clusterJudge) confirm(ctx context.Context, in mood, filter string, tests []string) error {
+	if err := j.guard.putBack(ctx); err != nil {
+		return err
+	}
+	if err := j.guard.waitUntilInForce(ctx, in == whole); err != nil {
+		return err
+	}
+	killedBy, err := j.suite.notices(ctx, in, filter, tests...)
+	if err == nil && killedBy != "" {
+		err = fmt.Errorf("%q fails on the guard as it is shipped as well, so that it has noticed nothing: mend it, or try again on a quieter machine", killedBy)
+	}
+	return err
 }
 
 // try puts a mutant in force and runs the stage's tests until one fails.
@@ -58,15 +74,29 @@ func (j *clusterJudge) try(ctx context.Context, s stage, m mutant) (outcome, err
 		o.refused = err.Error()
 		err = nil
 	} else if err == nil {
-		for _, filter := range s.filters(m) {
-			o.killedBy, err = j.suite.notices(ctx, s.mood, filter)
-			if err != nil || o.killedBy != "" {
-				break
-			}
-		}
+		o.killedBy, err = j.hear(ctx, s, m)
 	}
+	o.in = s.mood
 	o.took = time.Since(started)
 	return o, err
+}
+
+// hear runs the test first that has noticed the mutant the last time, and then all of the stage.
+func (j *clusterJudge) hear(ctx context.Context, s stage, m mutant) (string, error) {
+	filters := s.filters(m)
+	if before, known := j.memory[m.name]; known && before.In == s.mood && len(filters) > 0 {
+		killedBy, err := j.suite.notices(ctx, s.mood, "("+strings.Join(filters, ") || (")+")", before.Test)
+		if err != nil || killedBy != "" {
+			return killedBy, err
+		}
+	}
+	for _, filter := range filters {
+		killedBy, err := j.suite.notices(ctx, s.mood, filter)
+		if err != nil || killedBy != "" {
+			return killedBy, err
+		}
+	}
+	return "", nil
 }
 
 func (j *clusterJudge) putBack(ctx context.Context) error {

@@ -29,7 +29,7 @@ const (
 	sentinel = "mutate-sentinel"
 	// The API server looks for changed policies once a second.
 	patience = time.Minute
-	interval = 20 * time.Millisecond
+	interval = 150 * time.Millisecond
 )
 
 // errInvalid says that the API server refuses a mutant: nobody could install it.
@@ -39,18 +39,22 @@ var errInvalid = errors.New("the API server refuses it")
 type guard struct {
 	admin client.Client
 	// root of the copy of the repository that the suite reads.
-	root     string
-	shipped  []manifest
-	replaced []string
+	root    string
+	shipped []manifest
+	// replaced is the path of the file that a mutant has changed.
+	replaced string
 	markers  int
 }
 
 // enforce puts back what another mutant has changed, changes what this one does, and returns once that is in force.
 func (g *guard) enforce(ctx context.Context, m mutant) error {
-	if err := g.putBack(ctx); err != nil {
-		return err
+	// What changed the same file is replaced as a whole.
+	if g.replaced != m.changed.path {
+		if err := g.putBack(ctx); err != nil {
+			return err
+		}
 	}
-	g.replaced = []string{m.changed.path}
+	g.replaced = m.changed.path
 	if err := g.write(m.changed); err != nil {
 		return err
 	}
@@ -63,13 +67,13 @@ func (g *guard) enforce(ctx context.Context, m mutant) error {
 		}
 		return err
 	}
-	return g.waitUntilInForce(ctx)
+	return g.waitUntilInForce(ctx, strings.HasPrefix(m.changed.path, "config/guard/stamping/"))
 }
 
 // putBack makes the guard the shipped one, which is in force some time later.
 func (g *guard) putBack(ctx context.Context) error {
 	for _, shipped := range g.shipped {
-		if !slices.Contains(g.replaced, shipped.path) {
+		if g.replaced != shipped.path {
 			continue
 		}
 		if err := g.write(shipped); err != nil {
@@ -82,7 +86,7 @@ func (g *guard) putBack(ctx context.Context) error {
 			return err
 		}
 	}
-	g.replaced = nil
+	g.replaced = ""
 	return nil
 }
 
@@ -127,22 +131,26 @@ func (g *guard) apply(ctx context.Context, m manifest) error {
 	return nil
 }
 
-// waitUntilInForce makes a sentinel of each kind, which refuses and labels one write alone, and waits until it does. The API server learns of
-// policies and of bindings in the order of their changes, and puts all that it knows in force at once: what was changed before is in force too.
-func (g *guard) waitUntilInForce(ctx context.Context) error {
+// waitUntilInForce makes a sentinel, which refuses or labels one write alone, and waits until it does. The API server learns of policies and of
+// bindings of a kind in the order of their changes, and puts all that it knows in force at once: what was changed before is in force too.
+func (g *guard) waitUntilInForce(ctx context.Context, stamping bool) error {
 	if err := g.removeSentinels(ctx); err != nil {
 		return err
 	}
 	g.markers++
 	name := fmt.Sprintf("%s-%d-%d", sentinel, os.Getpid(), g.markers)
-	for _, object := range sentinels(name) {
+	made, probe := refusing(name), g.refuses
+	if stamping {
+		made, probe = labelling(name), g.labels
+	}
+	for _, object := range made {
 		if err := g.admin.Create(ctx, object); err != nil {
 			return fmt.Errorf("creating the sentinel: %w", err)
 		}
 	}
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, interval, patience, true, func(ctx context.Context) (bool, error) {
-		last = g.probe(ctx, name)
+		last = probe(ctx, name)
 		return last == nil, nil
 	})
 	if err != nil {
@@ -151,15 +159,20 @@ func (g *guard) waitUntilInForce(ctx context.Context) error {
 	return nil
 }
 
-// probe is nil when both sentinels of that name are in force.
-func (g *guard) probe(ctx context.Context, name string) error {
-	labelled := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name + "-labelled", Namespace: metav1.NamespaceDefault}}
+// labels is nil when the sentinel of that name labels.
+func (g *guard) labels(ctx context.Context, name string) error {
+	labelled := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault}}
 	if err := g.admin.Create(ctx, labelled, client.DryRunAll); err != nil {
 		return err
 	}
 	if labelled.Labels[sentinel] != name {
 		return errors.New("the sentinel does not label")
 	}
+	return nil
+}
+
+// refuses is nil when the sentinel of that name refuses.
+func (g *guard) refuses(ctx context.Context, name string) error {
 	refused := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault}}
 	switch err := g.admin.Create(ctx, refused, client.DryRunAll); {
 	case err == nil:
@@ -171,31 +184,39 @@ func (g *guard) probe(ctx context.Context, name string) error {
 	}
 }
 
-// sentinels judge the creation of ConfigMaps in the namespace default alone.
-func sentinels(name string) []client.Object {
-	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{sentinel: name}}
-	matches := &admissionregistrationv1.MatchResources{
+// creations in the namespace default of ConfigMaps alone are what sentinels judge.
+func creations() *admissionregistrationv1.MatchResources {
+	return &admissionregistrationv1.MatchResources{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: metav1.NamespaceDefault}},
 		ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
 			Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps"}},
 		}}},
 	}
-	label := fmt.Sprintf(`object.metadata.name == %q ? [JSONPatch{op: "add", path: "/metadata/labels", value: {%q: %q}}] : []`, name+"-labelled", sentinel, name)
+}
+
+func refusing(name string) []client.Object {
+	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{sentinel: name}}
 	return []client.Object{
 		&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: matches,
+			MatchConstraints: creations(),
 			Validations:      []admissionregistrationv1.Validation{{Expression: fmt.Sprintf("object.metadata.name != %q", name), Message: sentinel}},
-		}},
-		&admissionregistrationv1.MutatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
-			MatchConstraints:   matches,
-			ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy,
-			Mutations: []admissionregistrationv1.Mutation{{
-				PatchType: admissionregistrationv1.PatchTypeJSONPatch, JSONPatch: &admissionregistrationv1.JSONPatch{Expression: label},
-			}},
 		}},
 		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		}},
+	}
+}
+
+func labelling(name string) []client.Object {
+	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{sentinel: name}}
+	label := fmt.Sprintf(`object.metadata.name == %q ? [JSONPatch{op: "add", path: "/metadata/labels", value: {%q: %q}}] : []`, name, sentinel, name)
+	return []client.Object{
+		&admissionregistrationv1.MutatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
+			MatchConstraints: creations(), ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy,
+			Mutations: []admissionregistrationv1.Mutation{{
+				PatchType: admissionregistrationv1.PatchTypeJSONPatch, JSONPatch: &admissionregistrationv1.JSONPatch{Expression: label},
+			}},
 		}},
 		&admissionregistrationv1.MutatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{
 			PolicyName: name,
@@ -204,7 +225,7 @@ func sentinels(name string) []client.Object {
 }
 
 func (g *guard) removeSentinels(ctx context.Context) error {
-	for _, object := range sentinels("") {
+	for _, object := range append(refusing(""), labelling("")...) {
 		if err := g.admin.DeleteAllOf(ctx, object, client.HasLabels{sentinel}); err != nil {
 			return fmt.Errorf("removing the sentinel: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -23,7 +24,7 @@ func (r *run) hold(ctx context.Context, s stage, mutants []mutant) (known []outc
 	if len(concerned) == 0 {
 		return nil, left, nil
 	}
-	r.say("%d mutants: %s: the guard as it is shipped has to pass", len(concerned), s.about)
+	r.say("%d mutants: %s: the guard as it is shipped has to pass first", len(concerned), s.about)
 	if err := r.prepare(ctx, s, concerned); err != nil {
 		return nil, nil, err
 	}
@@ -55,6 +56,9 @@ func (r *run) hold(ctx context.Context, s stage, mutants []mutant) (known []outc
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
+	if err := r.confirm(ctx, s, concerned, outcomes); err != nil {
+		return nil, nil, err
+	}
 	for _, o := range outcomes {
 		if o.killedBy == "" && o.refused == "" {
 			left = append(left, o.mutant)
@@ -65,16 +69,38 @@ func (r *run) hold(ctx context.Context, s stage, mutants []mutant) (known []outc
 	return known, left, nil
 }
 
+// prepare makes every cluster ready for the stage. The likeliest tests have to pass on one of them: the clusters are alike.
 func (r *run) prepare(ctx context.Context, s stage, mutants []mutant) error {
 	problems := make([]error, len(r.judges))
 	var judges sync.WaitGroup
 	for i, judge := range r.judges {
 		judges.Go(func() {
-			problems[i] = judge.prepare(ctx, s, mutants)
+			filter := s.ready()
+			if i == 0 {
+				filter += " || first && (" + s.covering(mutants) + ")"
+			}
+			problems[i] = judge.prepare(ctx, s.mood, filter)
 		})
 	}
 	judges.Wait()
 	return errors.Join(problems...)
+}
+
+// confirm runs the tests that have noticed mutants on the guard as it is shipped: what fails there too has noticed nothing.
+func (r *run) confirm(ctx context.Context, s stage, mutants []mutant, outcomes []outcome) error {
+	var tests []string
+	for _, o := range outcomes {
+		if o.killedBy != "" {
+			tests = append(tests, o.killedBy)
+		}
+	}
+	if len(tests) == 0 {
+		return nil
+	}
+	slices.Sort(tests)
+	tests = slices.Compact(tests)
+	r.say("confirming that the guard as it is shipped passes the %d tests that have noticed something", len(tests))
+	return r.judges[0].confirm(ctx, s.mood, s.covering(mutants), tests)
 }
 
 func (r *run) report(o outcome, err error) {

@@ -40,6 +40,7 @@ type options struct {
 	sample   int
 	seed     uint64
 	list     bool
+	remember bool
 	stages   int
 }
 
@@ -72,18 +73,27 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	if len(chosen.clusters) == 0 {
 		return errors.New("no cluster to try the mutants on: run `make cluster-up`, and name its directory in --dir or ASSENT_DEVCLUSTER")
 	}
+	remembered, err := readMemory(memoryFile)
+	if err != nil {
+		return err
+	}
 	known := map[string]bool{}
 	for _, m := range all {
 		known[m.name] = true
 	}
 	log.SetLogger(logr.Discard()) // controller-runtime complains of having none
-	r := &run{out: out, exceptions: map[string]bool{}, started: time.Now(), stages: stages[:chosen.stages]}
+	r := &run{out: out, exceptions: map[string]bool{}, memory: remembered, started: time.Now(), stages: stages[:chosen.stages]}
 	for _, e := range exceptions {
 		r.exceptions[e.Name] = true
 	}
 	outcomes, err := r.judge(ctx, mutants, shipped, chosen.clusters)
 	if err != nil {
 		return err
+	}
+	if chosen.remember {
+		if err := r.memory.write(memoryFile, outcomes); err != nil {
+			return err
+		}
 	}
 	return score{outcomes: outcomes, exceptions: exceptions, known: known}.print(out)
 }
@@ -96,6 +106,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	sample := flags.Int("sample", 0, "try only so `many`, chosen among those that attacks on the guard alone must notice; at most a minute for 8")
 	seed := flags.Uint64("seed", 1, "which ones to choose")
 	upTo := flags.Int("stages", len(stages), "how many stages to run; what the later ones would notice counts as survived")
+	remember := flags.Bool("remember", false, "write down which test has noticed each mutant, to run it first the next time")
 	list := flags.Bool("list", false, "print the mutants, and try none")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -104,7 +115,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	if err != nil {
 		return options{}, fmt.Errorf("reading --only: %w", err)
 	}
-	chosen := options{only: matching, sample: *sample, seed: *seed, list: *list, stages: min(*upTo, len(stages))}
+	chosen := options{only: matching, sample: *sample, seed: *seed, list: *list, remember: *remember, stages: min(*upTo, len(stages))}
 	if chosen.sample > 0 {
 		chosen.stages = 1
 	}
@@ -141,6 +152,7 @@ func choose(all []mutant, exceptions []exception, chosen options) []mutant {
 type run struct {
 	out        io.Writer
 	exceptions map[string]bool
+	memory     memory
 	started    time.Time
 	stages     []stage
 	// judges have a cluster each.
@@ -153,10 +165,12 @@ type run struct {
 
 // judge tries mutants, one at a time.
 type judge interface {
-	// prepare makes ready for a stage. It is an error if a test that the stage runs fails on the guard as it is shipped.
-	prepare(ctx context.Context, s stage, mutants []mutant) error
+	// prepare makes ready for stages in that mood. It is an error if a test with those labels fails on the guard as it is shipped.
+	prepare(ctx context.Context, in mood, filter string) error
 	// try runs the stage's tests on a mutant until one fails.
 	try(ctx context.Context, s stage, m mutant) (outcome, error)
+	// confirm is an error if one of the tests with those labels and names fails on the guard as it is shipped.
+	confirm(ctx context.Context, in mood, filter string, tests []string) error
 	// putBack leaves everything as it is shipped.
 	putBack(ctx context.Context) error
 }
@@ -174,7 +188,7 @@ func (r *run) judge(ctx context.Context, mutants []mutant, shipped []manifest, c
 		return nil, err
 	}
 	for i, cluster := range clusters {
-		judge, err := appoint(cluster, binary, filepath.Join(scratch, fmt.Sprint(i)), shipped)
+		judge, err := appoint(cluster, binary, filepath.Join(scratch, fmt.Sprint(i)), shipped, r.memory)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ package policies
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,10 +20,18 @@ type fakeJudge struct {
 	// people, and whether they may.
 	people map[string]bool
 	broken error
+	// flaky is the name of a test that fails on the shipped guard, though it did not at first.
+	flaky string
 }
 
-func (f fakeJudge) prepare(context.Context, stage, []mutant) error { return f.broken }
-func (f fakeJudge) putBack(context.Context) error                  { return nil }
+func (f fakeJudge) prepare(context.Context, mood, string) error { return f.broken }
+func (f fakeJudge) confirm(_ context.Context, _ mood, _ string, tests []string) error {
+	if slices.Contains(tests, f.flaky) {
+		return errors.New("fails on the shipped guard as well")
+	}
+	return nil
+}
+func (f fakeJudge) putBack(context.Context) error { return nil }
 
 func (f fakeJudge) try(_ context.Context, _ stage, m mutant) (outcome, error) {
 	validations := entries(m.changed.objects[0], "spec", "validations")
@@ -144,6 +153,14 @@ func TestNothingIsSaidOfMutantsWhenTheShippedGuardFailsItsTests(t *testing.T) {
 	r := &run{out: &strings.Builder{}, stages: stages[:1], judges: []judge{fakeJudge{t: t, broken: broken}}}
 	_, err := r.through(t.Context(), policyOf(t, "user == 'alice'"))
 	NewWithT(t).Expect(err).To(MatchError(broken))
+}
+
+func TestWhatFailsOnTheShippedGuardTooHasNoticedNothing(t *testing.T) {
+	r := &run{out: &strings.Builder{}, stages: stages[:1], judges: []judge{
+		fakeJudge{t: t, people: map[string]bool{"alice": true, "mallory": false}, flaky: "what alice may"},
+	}}
+	_, err := r.through(t.Context(), policyOf(t, "user == 'alice'"))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("as well")))
 }
 
 func TestASampleIsTheSameForTheSameSeed(t *testing.T) {

@@ -50,6 +50,8 @@ type outcome struct {
 	mutant mutant
 	// killedBy names the test that has noticed it, if one has.
 	killedBy string
+	// in which mood.
+	in mood
 	// refused is why the API server does not take it, if it does not.
 	refused string
 	took    time.Duration

@@ -20,10 +20,10 @@ type stage struct {
 }
 
 var stages = []stage{
-	{mood: alone, about: "attacks on the guard alone, against the changed rules", filters: attacksOnRules},
-	{mood: whole, about: "what the changed policy permits, stamps and heals", filters: permissions},
-	{mood: alone, about: "attacks against all other rules", filters: otherAttacks, last: true},
-	{mood: whole, about: "everything else", filters: everythingElse, last: true},
+	{mood: alone, about: "the guard alone: attacks and permissions of the changed rules", filters: attacksOnRules},
+	{mood: whole, about: "the whole installation: what the changed policy permits, stamps and heals", filters: permissions},
+	{mood: alone, about: "the guard alone: everything else", filters: otherAttacks, last: true},
+	{mood: whole, about: "the whole installation: everything else", filters: everythingElse, last: true},
 }
 
 const stamping = "stamping"
@@ -34,20 +34,24 @@ func attacksOnRules(m mutant) []string {
 		return []string{"static"}
 	case m.policy == stamping:
 		return nil
+	case m.kind == matching:
+		// Other kinds of writes are other requests.
+		return []string{"alone && !takeout && first && " + ofRules(m), "alone && !takeout && !first && " + ofRules(m)}
 	default:
-		rules := ofRules(m)
-		return []string{"alone && !takeout && first && " + rules, "alone && !takeout && !first && " + rules}
+		return []string{"alone && !takeout && first && " + ofRules(m)}
 	}
 }
 
 func permissions(m mutant) []string {
-	if m.kind == failing || m.kind == remote {
+	switch {
+	case m.kind == failing || m.kind == remote:
 		return nil
-	}
-	return []string{
-		"!alone && !again && !recognised && first && " + m.policy,
-		"!alone && !again && !recognised && !first && !slow && " + m.policy,
-		"!alone && !again && !recognised && slow && " + m.policy,
+	case m.policy == stamping:
+		return []string{
+			"!alone && !again && !recognised && first && stamping", "!alone && !again && !recognised && !first && !slow && stamping",
+		}
+	default:
+		return []string{"!alone && !again && !recognised && !first && !slow && " + m.policy}
 	}
 }
 
@@ -55,18 +59,28 @@ func otherAttacks(m mutant) []string {
 	if m.kind == failing || m.kind == remote || m.policy == stamping {
 		return nil
 	}
-	return []string{"alone && !takeout && !" + ofRules(m)}
+	return []string{"alone && !takeout && !first && " + ofRules(m), "alone && !takeout && !" + ofRules(m)}
 }
 
 func everythingElse(m mutant) []string {
 	if m.kind == failing || m.kind == remote {
 		return nil
 	}
-	return []string{"!alone && !again && !recognised && !" + m.policy, "again && !recognised"}
+	return []string{
+		"!alone && !again && !recognised && slow && " + m.policy, "!alone && !again && !recognised && !" + m.policy, "again && !recognised",
+	}
 }
 
 func ofRules(m mutant) string {
 	return "(" + strings.Join(m.rules, " || ") + ")"
+}
+
+// ready is a filter for tests that leave a cluster as the stage needs it.
+func (s stage) ready() string {
+	if s.mood == alone {
+		return "static || alone && first && G2"
+	}
+	return "static"
 }
 
 // covering is a filter for all tests that the stage runs on any of the mutants.

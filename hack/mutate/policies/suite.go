@@ -93,9 +93,10 @@ func (s *suite) prepare(ctx context.Context, in mood, filter string) error {
 	return nil
 }
 
-// notices names a test that fails, or nothing if all pass. The cluster must have been prepared.
-func (s *suite) notices(ctx context.Context, in mood, filter string) (string, error) {
-	failed, output, err := s.run(ctx, s.keptIn(in), filter)
+// notices names a test that fails, or nothing if all pass. The cluster must have been prepared. Of the tests with those labels only the ones run
+// whose name ends as given, if names are.
+func (s *suite) notices(ctx context.Context, in mood, filter string, names ...string) (string, error) {
+	failed, output, err := s.run(ctx, s.keptIn(in), filter, names...)
 	switch {
 	case err != nil:
 		return "", err
@@ -122,10 +123,11 @@ func (s *suite) keptIn(in mood) string {
 	return filepath.Join(s.root, string(in)+".json")
 }
 
-func (s *suite) run(ctx context.Context, kept, filter string) (failed, output string, err error) {
+func (s *suite) run(ctx context.Context, kept, filter string, names ...string) (failed, output string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestRun)
 	defer cancel()
-	command := exec.CommandContext(ctx, s.binary, "-ginkgo.no-color", "-ginkgo.fail-fast", "-ginkgo.label-filter="+filter)
+	command := exec.CommandContext(ctx, s.binary, "-ginkgo.no-color", "-ginkgo.fail-fast", "-ginkgo.label-filter="+filter,
+		"-ginkgo.focus="+endingIn(names))
 	command.Dir = filepath.Join(s.root, "test", "guard")
 	command.Env = append(os.Environ(), "ASSENT_DEVCLUSTER="+s.cluster, "ASSENT_GUARD_KEPT="+kept)
 	command.WaitDelay = 5 * time.Second
@@ -144,6 +146,18 @@ func (s *suite) run(ctx context.Context, kept, filter string) (failed, output st
 		return "", "", fmt.Errorf("the guard's tests ended without saying what failed: %w\n%s", err, printed)
 	}
 	return failed, string(printed), nil
+}
+
+// endingIn is an expression for names that end in one of these, or for all.
+func endingIn(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	quoted := make([]string, 0, len(names))
+	for _, name := range names {
+		quoted = append(quoted, regexp.QuoteMeta(name))
+	}
+	return "(" + strings.Join(quoted, "|") + ")$"
 }
 
 var (
