@@ -27,6 +27,7 @@ var (
 	undisturbed = flag.Bool("undisturbed", false, "make the undisturbed runs and the probes alone")
 	only        = flag.String("only", "", "regular expression that the names of scenarios and probes must match")
 	parts       = flag.String("parts", "probes,singles,pairs,disturbances", "with -whole: which parts of the sweep to make")
+	disturbed   = flag.String("disturbed", "", "with -whole: regular expression that the names of disturbances must match")
 	pairs       = flag.Int("pairs", 20, "with -whole: how many pairs of faults are tried in each scenario")
 	seed        = flag.Uint64("seed", 1, "seed of what is left to chance")
 	workers     = flag.Int("workers", 6, "how many runs go on side by side")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +43,8 @@ func sweep() *faults.Sweep {
 			made.Pairs = *pairs
 		}
 		if slices.Contains(ask, "disturbances") {
-			made.Disturbances = faults.Disturbances()
+			wanted := regexp.MustCompile(*disturbed)
+			made.Disturbances = slices.DeleteFunc(faults.Disturbances(), func(d faults.Disturbance) bool { return !wanted.MatchString(d.Name) })
 		}
 	default:
 		made.Scenarios = []faults.Scenario{}
