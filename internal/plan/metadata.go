@@ -31,18 +31,15 @@ func (p *placement) label(object *unstructured.Unstructured) {
 	if p.Lock {
 		own[v1alpha1.LabelLock] = p.Environment
 	}
-	if !p.checkLabels(object, object.Object, "", own) {
-		return
-	}
-	if !setLabels(object.Object, own) {
-		p.refuse(object, "has `metadata` that is not a map: correct it")
+	if p.checkLabels(object, object.Object, "", own) {
+		setLabels(object.Object, own)
 	}
 }
 
-// setLabels of a map that holds `metadata`; false if there is no place for them.
-func setLabels(content map[string]any, labels map[string]any) bool {
+// setLabels of a map that holds `metadata`. Where there is no place for them, checkLabels has refused the object.
+func setLabels(content map[string]any, labels map[string]any) {
 	if len(labels) == 0 {
-		return true
+		return
 	}
 	// Templates of charts often leave the two empty.
 	if content["metadata"] == nil {
@@ -50,17 +47,16 @@ func setLabels(content map[string]any, labels map[string]any) bool {
 	}
 	metadata, isMap := content["metadata"].(map[string]any)
 	if !isMap {
-		return false
+		return
 	}
 	if metadata["labels"] == nil {
 		metadata["labels"] = map[string]any{}
 	}
 	written, isMap := metadata["labels"].(map[string]any)
 	if !isMap {
-		return false
+		return
 	}
 	maps.Copy(written, labels)
-	return true
 }
 
 // labelTemplates locks what is made of an object as well: a lock that a pod of a Deployment does not carry can be walked around there.
@@ -77,8 +73,8 @@ func (p *placement) labelTemplates(object *unstructured.Unstructured) {
 		}
 		where := strings.Join(path, ".") + "."
 		p.checkAnnotations(object, template, where, nil)
-		if p.checkLabels(object, template, where, own) && !setLabels(template, own) {
-			p.refuse(object, "has `%smetadata` that is not a map: correct it", where)
+		if p.checkLabels(object, template, where, own) {
+			setLabels(template, own)
 		}
 	}
 }
@@ -87,9 +83,9 @@ func (p *placement) labelTemplates(object *unstructured.Unstructured) {
 // labels that are no strings.
 func (p *placement) checkLabels(object *unstructured.Unstructured, content map[string]any, where string, own map[string]any) bool {
 	// The map as it is, and not GetLabels: that leaves out all labels when one of them is not a string, and the API server should say so.
-	labels, found, err := unstructured.NestedFieldNoCopy(content, "metadata", "labels")
+	labels, _, err := unstructured.NestedFieldNoCopy(content, "metadata", "labels")
 	written, isMap := labels.(map[string]any)
-	if err != nil || (found && labels != nil && !isMap) {
+	if err != nil || (labels != nil && !isMap) {
 		p.refuse(object, "has `%smetadata.labels` that are not a map: correct them", where)
 		return false
 	}

@@ -132,7 +132,7 @@ const maxObjectBytes = 1536 << 10
 
 // checkSize refuses an object that cannot be kept. What cannot be encoded is for the API server to refuse.
 func (p *placement) checkSize(object *unstructured.Unstructured) {
-	if content, err := object.MarshalJSON(); err == nil && len(content) > maxObjectBytes {
+	if content, _ := object.MarshalJSON(); len(content) > maxObjectBytes {
 		p.refuse(object, "is %d KiB large: split it into several objects; a cluster keeps none over %d KiB", len(content)>>10, maxObjectBytes>>10)
 	}
 }

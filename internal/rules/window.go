@@ -19,7 +19,7 @@ func NeverOpens(environment *v1alpha1.Environment, now time.Time) (problems []Pr
 		return nil, time.Time{}
 	}
 	if verdict := policy.At(now); verdict.Open || !verdict.Opens.IsZero() {
-		return nil, lastEnd(environment.Spec.Windows.Allow, now)
+		return nil, lastEnd(environment.Spec.Windows.Allow)
 	}
 	return []Problem{{
 		Field:   "spec.windows",
@@ -27,8 +27,8 @@ func NeverOpens(environment *v1alpha1.Environment, now time.Time) (problems []Pr
 	}}, time.Time{}
 }
 
-// lastEnd is when the last window ends, if none of them recurs and it is still to come.
-func lastEnd(allow []v1alpha1.Window, now time.Time) time.Time {
+// lastEnd is when the last window ends, if none of them recurs. Where one is open or is to come, that is still to come.
+func lastEnd(allow []v1alpha1.Window) time.Time {
 	var last time.Time
 	for _, allowed := range allow {
 		if allowed.Schedule != "" {
@@ -37,9 +37,6 @@ func lastEnd(allow []v1alpha1.Window, now time.Time) time.Time {
 		if allowed.EndTime.After(last) {
 			last = allowed.EndTime.Time
 		}
-	}
-	if !last.After(now) {
-		return time.Time{}
 	}
 	return last
 }

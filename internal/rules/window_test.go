@@ -28,16 +28,17 @@ func TestWindowsThatLetNothingStartAnyMoreAreAProblem(t *testing.T) {
 		problem bool
 		changes time.Duration
 	}{
-		"no windows":                     {},
-		"a window that recurs":           {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{daily}}},
-		"a window that is over":          {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-2*time.Hour, -time.Hour)}}, problem: true},
-		"a window that is to come":       {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(time.Hour, 2*time.Hour)}}, changes: 2 * time.Hour},
-		"a window that is open":          {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-time.Hour, time.Hour), fixed(-time.Hour, time.Minute)}}, changes: time.Hour},
-		"one that is over and one daily": {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-2*time.Hour, -time.Hour), daily}}},
-		"a freeze that never ends":       {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{always}}, problem: true},
-		"a freeze over every window":     {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{daily}, Freeze: []v1alpha1.Window{always}}, problem: true},
-		"a freeze that ends":             {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{fixed(-time.Hour, time.Hour)}}},
-		"windows that cannot be read":    {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{{Schedule: "never", DurationSeconds: 60}}}},
+		"no windows":                                 {},
+		"a window that recurs":                       {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{daily}}},
+		"a window that is over":                      {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-2*time.Hour, -time.Hour)}}, problem: true},
+		"a window that is to come":                   {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(time.Hour, 2*time.Hour)}}, changes: 2 * time.Hour},
+		"a window that is open":                      {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-time.Hour, time.Hour), fixed(-time.Hour, time.Minute)}}, changes: time.Hour},
+		"one that is over and one daily":             {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(-2*time.Hour, -time.Hour), daily}}},
+		"a freeze that never ends":                   {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{always}}, problem: true},
+		"a freeze over every window":                 {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{daily}, Freeze: []v1alpha1.Window{always}}, problem: true},
+		"a freeze that ends":                         {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{fixed(-time.Hour, time.Hour)}}},
+		"one that cannot be read beside one to come": {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{{Schedule: "never", DurationSeconds: 60}, fixed(time.Hour, 2*time.Hour)}}},
+		"windows that cannot be read":                {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{{Schedule: "never", DurationSeconds: 60}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
