@@ -20,6 +20,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/test/cluster"
+	"github.com/assent-dev/assent/test/oracle"
 )
 
 // lair is a project in which mallory may write everything that people write. Its target has a deployer that is his to act as, and nobody has to approve
@@ -222,6 +223,7 @@ var _ = Describe("mallory, who may write everything in one project and promote w
 		neighbour.target = p.target
 		neighbour.establish(ctx, production)
 		neighbour.promoted(ctx, "one", configMap("theirs", "theirs"))
+		p.except(oracle.RuleIdentity, neighbour.project.Name+"/one/", "a neighbour rolls out to the same namespace, in the name of a promotion of its own")
 		p.expectRest(ctx)
 		before, log = scene.everything(ctx), scene.requests()
 	})
