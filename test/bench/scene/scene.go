@@ -131,8 +131,8 @@ func (s *Scene) startCluster(ctx context.Context) (stop func() error, err error)
 		return nil, err
 	}
 	s.Say("starting a cluster")
-	stop = func() error {
-		down, cancel := context.WithTimeout(context.Background(), time.Minute) // also after an interrupt
+	stop = func() error { //nolint:contextcheck // it has to be stopped after an interrupt, too
+		down, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		return errors.Join(os.Unsetenv(cluster.DirectoryVariable), s.execute(down, launcher, "down", "--dir", dir))
 	}
