@@ -80,8 +80,8 @@ func (k *keeper) start(ctx context.Context) {
 func (k *keeper) live(ctx context.Context, p *process, number int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.death, cancel)()
-	defer p.die() // whatever is left of it is not the operator any more
+	defer context.AfterFunc(p.death, cancel)() //nolint:contextcheck // the process may die before what has started it ends
+	defer p.die()                              // whatever is left of it is not the operator any more
 	mgr, remove, err := k.manager(ctx, p, number)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (k *keeper) manager(ctx context.Context, p *process, number int) (ctrl.Mana
 		remove()
 		return nil, nil, fmt.Errorf("setting up the manager: %w", err)
 	}
-	if err := controllers.Setup(mgr, options, k.clock, io.Discard); err != nil {
+	if err := controllers.Setup(mgr, options, k.clock, io.Discard); err != nil { //nolint:contextcheck // as the operator's main does
 		remove()
 		return nil, nil, err
 	}

@@ -49,9 +49,6 @@ func Modes() []Mode {
 // sends says whether the request reaches the API server.
 func (m Mode) sends() bool { return m == Lost || m == TimedOutLate || m == DiedLate }
 
-// kills says whether the operator dies of it.
-func (m Mode) kills() bool { return m == Died || m == DiedLate }
-
 // errDead is what a process gets that has died. Nothing it holds is used again.
 var errDead = errors.New("this process has died")
 
@@ -86,7 +83,7 @@ func (m Mode) answer(sent *http.Request) (*http.Response, error) {
 func status(sent *http.Request, code int, reason metav1.StatusReason) (*http.Response, error) {
 	said := metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
-		Code: int32(code), Reason: reason, Message: "the sweep of faults says so", //nolint:gosec // an HTTP status code
+		Code: int32(code), Reason: reason, Message: "the sweep of faults says so",
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {

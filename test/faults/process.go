@@ -152,7 +152,7 @@ func (t *transport) sendInVain(sent *http.Request, described request) error {
 func (t *transport) send(sent *http.Request, described request) (*http.Response, error) {
 	p := t.process
 	ctx, cancel := context.WithCancel(sent.Context())
-	forget := context.AfterFunc(p.death, cancel)
+	forget := context.AfterFunc(p.death, cancel) //nolint:contextcheck // the process may die before whoever waits for the answer gives up
 	answered, err := t.next.RoundTrip(sent.WithContext(ctx))
 	if err == nil && p.dead.Load() {
 		err = errors.Join(errDead, answered.Body.Close())

@@ -88,7 +88,7 @@ func (n namer) describe(sent *http.Request) (request, error) {
 	}
 	switch {
 	case !is:
-		return request{verb: found.verb}, nil
+		return request{class: reading, verb: found.verb}, nil
 	case sent.Method == http.MethodGet && query.Get("watch") != "" && query.Get("watch") != "false":
 		found.class, found.verb = watching, "watch"
 		return found, nil

@@ -20,8 +20,8 @@ type streams struct {
 	repeated []string
 	// lossy are the resources whose events are lost, until their watch is broken.
 	lossy map[string]chan struct{}
-	// lost counts the events that were lost, held back or repeated.
-	lost, held, again int
+	// twice counts the events that were repeated.
+	twice int
 }
 
 func newStreams() *streams {
@@ -64,11 +64,11 @@ func (s *streams) repeat(resources ...string) {
 	s.repeated = append(s.repeated, resources...)
 }
 
-// counted are how many events were lost, held back and repeated.
-func (s *streams) counted() (lost, held, again int) {
+// cameTwice is how many events were repeated.
+func (s *streams) cameTwice() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost, s.held, s.again
+	return s.twice
 }
 
 // through takes the events of a watch through what becomes of them.
@@ -137,17 +137,15 @@ func (s *streams) become(resource string, event []byte) (times int, broken bool)
 		s.mu.Unlock()
 		return 1, false
 	case lossy != nil:
-		s.lost++
 		s.mu.Unlock()
 		<-lossy
 		return 0, true
 	case frozen != nil:
-		s.held++
 		s.mu.Unlock()
 		<-frozen
 		return 1, false
 	case slices.Contains(s.repeated, resource):
-		s.again++
+		s.twice++
 		s.mu.Unlock()
 		return 2, false
 	}

@@ -114,7 +114,7 @@ func (s *Sweep) pairs(ctx context.Context, base *baseline) ([]*Tally, error) {
 	if s.Pairs == 0 {
 		return nil, nil
 	}
-	chance := rand.New(rand.NewPCG(s.Seed, s.Seed)) //nolint:gosec // to be repeated, not to be secret
+	chance := rand.New(rand.NewPCG(s.Seed, s.Seed))
 	var todo []attempt
 	for range s.Pairs {
 		at := chance.IntN(len(base.writes))

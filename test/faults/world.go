@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// patience is how long anything may take on a busy machine.
-	patience = 90 * time.Second
+	// patience is how long anything may take on a machine that is very busy: what never happens is found late, and nothing is found that is only slow.
+	patience = 5 * time.Minute
 	// tokenAge is how long the token of the operator's service account is used; it is valid for an hour.
 	tokenAge = 20 * time.Minute
 )
