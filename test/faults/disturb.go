@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/assent-dev/assent/test/oracle"
 )
 
 // spell is how long watches stand still or lose events: long enough for everything that goes on without them.
@@ -98,12 +100,21 @@ func two(ctx context.Context, r *Run, _ string) {
 	r.happened.Store(true)
 }
 
+// late is what a write does that arrives after the outcome: it is asked for, and must come to nothing.
+var late = []oracle.Exception{
+	{Rule: oracle.RuleIntent, About: " -> 404 by ", Reason: "what it would have deleted is gone"},
+	{Rule: oracle.RuleIntent, About: " -> 409 by ", Reason: "it names a version that is not there any more"},
+	// Without force: it was to create. That it changed nothing is seen by the content.
+	{Rule: oracle.RuleIntent, About: "?fieldManager=assent -> 200 by ", Reason: "Kubernetes has no apply that only creates"},
+}
+
 // moment waits for when a write may leave that was held back.
 type moment func(r *Run, old *process) <-chan struct{}
 
 // paused stops a process in the middle of a write: it leaves when the process goes on, by which time another one leads.
 func paused(until moment) func(context.Context, *Run, string) {
 	return func(ctx context.Context, r *Run, at string) {
+		r.exceptions = append(r.exceptions, late...)
 		r.once(at, func(old *process) {
 			left := old.pause(at, until(r, old))
 			r.finally(func(ctx context.Context) error {
