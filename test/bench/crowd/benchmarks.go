@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// AmongFew and AmongMany are the operator, with few and with many Promotions that wait.
-	AmongFew, AmongMany measure.Contender = "among 10", "among 10,000"
+	// AmongFew is the operator with few Promotions that wait.
+	AmongFew measure.Contender = "among 10"
+	// AmongMany is the operator with many Promotions that wait: ten for each Environment.
+	AmongMany measure.Contender = "among 10,000"
 	// fewOthers is how many wait then in the one case; in the other, ten for each Environment.
 	fewOthers, othersEach = 10, 10
 	// inFlight is how many promotions are under way when the operator is killed.

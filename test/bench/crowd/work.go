@@ -79,11 +79,12 @@ func (c *Crowd) model(ctx context.Context) (model, error) {
 		return found, err
 	}
 	for i := range records.Items {
-		switch records.Items[i].Spec.Type {
-		case v1alpha1.AuditIntent:
-			found.intent = &records.Items[i]
-		case v1alpha1.AuditSucceeded:
-			found.ended = &records.Items[i]
+		record := &records.Items[i]
+		if record.Spec.Type == v1alpha1.AuditIntent {
+			found.intent = record
+		}
+		if record.Spec.Type == v1alpha1.AuditSucceeded {
+			found.ended = record
 		}
 	}
 	if found.intent == nil || found.ended == nil {
@@ -115,7 +116,7 @@ func (r rolling) encode() (Rollout, error) {
 	if err != nil {
 		return Rollout{}, err
 	}
-	entry.Type, entry.Reason, entry.Objects, entry.Decisions, entry.DecidedBy = v1alpha1.AuditSucceeded, r.model.ended.Spec.Reason, nil, nil, ""
+	entry.Type, entry.Reason, entry.Objects, entry.Decisions, entry.DecidedBy = v1alpha1.AuditSucceeded, r.ended.Spec.Reason, nil, nil, ""
 	end, err := audit.Seal(project, audit.HeadOf(intent), entry)
 	if err != nil {
 		return Rollout{}, err
@@ -163,7 +164,7 @@ func (r rolling) started() v1alpha1.PromotionStatus {
 }
 
 func (r rolling) succeeded() v1alpha1.PromotionStatus {
-	status := *r.model.promotion.Status.DeepCopy()
+	status := *r.promotion.Status.DeepCopy()
 	status.Plan = r.asked.Status.Plan
 	status.Plan.Diff = ""
 	for i := range status.Approvals.Counted {
