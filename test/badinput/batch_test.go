@@ -89,7 +89,7 @@ func (b *batch) sendOne(ctx context.Context, number int, input *badinput.Input) 
 	}
 	name := fmt.Sprintf("in-%04d", number)
 	given, err := sender.create(ctx, b.project.Name, b.kind.Plural, input.Body(b.project.Name, name), options...)
-	for range 3 { // on a busy machine the API server may not have the time for ten thousand elements
+	for range 3 { // on a busy machine the API server may not have the time for thousands of elements
 		if err != nil || given.code != http.StatusGatewayTimeout {
 			break
 		}

@@ -77,7 +77,7 @@ func put(current any, of *schema, at field, value any) any {
 	case element:
 		elements, _ := current.([]any)
 		if len(elements) == 0 {
-			elements = []any{sample("", of.Items.Schema)}
+			elements = []any{nil}
 		}
 		return append([]any{put(elements[0], of.Items.Schema, rest, value)}, elements[1:]...)
 	case entry:
@@ -92,7 +92,10 @@ func putProperty(current any, of *schema, name string, rest field, value any) an
 	if isMap {
 		object = maps.Clone(object)
 	} else {
-		object = sampleObject(of)
+		object = required(of)
+		if choices := choice(of); len(choices) > 0 && !slices.Contains(choices, name) {
+			choose(object, of, choices[0])
+		}
 	}
 	if _, gone := value.(absent); gone && len(rest) == 0 {
 		delete(object, name)
@@ -101,8 +104,7 @@ func putProperty(current any, of *schema, name string, rest field, value any) an
 	property := of.Properties[name]
 	before, found := object[name]
 	if !found {
-		choose(object, of, name)
-		before = object[name]
+		makeRoom(object, of, name)
 	}
 	accompany(object, of, name)
 	object[name] = put(before, &property, rest, value)

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// mostText is how long a message may be that people read.
-const mostText = 4096
+// mostText is how long a refusal may be. Kubernetes repeats what it refuses.
+const mostText = 16 << 10
 
 // inside of programs nobody wants to look, and an expression of a rule or of the guard that fails is a mistake of ours.
 var inside = regexp.MustCompile(`(?i)panic|runtime error|nil pointer|internal error|goroutine|no such key|no such overload|no matching overload|resulted in error|exceeded budget|%![a-z]?\(`)

@@ -87,13 +87,19 @@ func sample(name string, of *schema) any {
 	return sampleObject(of)
 }
 
-// sampleObject holds what the schema asks for, and nothing else.
-func sampleObject(of *schema) map[string]any {
+// required are the properties that a schema asks for by name.
+func required(of *schema) map[string]any {
 	object := map[string]any{}
 	for _, name := range of.Required {
 		property := of.Properties[name]
 		object[name] = sample(name, &property)
 	}
+	return object
+}
+
+// sampleObject holds what the schema asks for, and nothing else.
+func sampleObject(of *schema) map[string]any {
+	object := required(of)
 	if choices := choice(of); len(choices) > 0 {
 		choose(object, of, choices[0])
 	}
@@ -128,14 +134,26 @@ func choice(of *schema) []string {
 
 // choose one property of an object, with what it needs, and drop what it excludes.
 func choose(object map[string]any, of *schema, name string) {
-	if choices := choice(of); slices.Contains(choices, name) {
-		for _, other := range choices {
-			delete(object, other)
-		}
-	}
+	makeRoom(object, of, name)
 	property := of.Properties[name]
 	object[name] = sample(name, &property)
 	accompany(object, of, name)
+}
+
+// makeRoom drops what a property excludes, and what only that needs.
+func makeRoom(object map[string]any, of *schema, name string) {
+	choices := choice(of)
+	if !slices.Contains(choices, name) {
+		return
+	}
+	for _, other := range choices {
+		delete(object, other)
+		for companion := range companions[other] {
+			if !slices.Contains(of.Required, companion) {
+				delete(object, companion)
+			}
+		}
+	}
 }
 
 // accompany a property with what it needs beside it.

@@ -68,8 +68,10 @@ func (w *walk) send(ctx context.Context, from, to map[string]any) (answer, error
 	case byJSONPatch:
 		// What others have written there, and what was stamped, is left out: the guard puts it back.
 		return sender.send(ctx, http.MethodPatch, path, "application/json-patch+json", encoded([]any{map[string]any{"op": "replace", "path": "/spec", "value": to}}))
+	case byApply:
+		return sender.send(ctx, http.MethodPatch, path, "application/apply-patch+yaml", w.manifest(w.kind.Name, to), "force=true")
 	}
-	return sender.send(ctx, http.MethodPatch, path, "application/apply-patch+yaml", w.manifest(w.kind.Name, to), "force=true")
+	return answer{}, fmt.Errorf("there is no way %q", w.way)
 }
 
 // update reads the object and writes it back with what the specification has and no longer has.
