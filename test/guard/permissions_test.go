@@ -20,17 +20,20 @@ import (
 // names one Environment alone from all of it.
 var permissions = []attack{
 	{"G1", "who may promote to production alone asks for it", cluster.Dave, newRequest(cluster.Dave, production), nil, creations, false},
+	{"G1 G2 G3", "an approver who may not promote approves", cluster.Alice, planned, entries(entry(cluster.Alice, planA)), changes, false},
 	{"G3 G6 G9", "a user of more groups than are written down asks for a promotion", manyGroups, newRequest(manyGroups, production), nil, creations, false},
 	{"G4", "an approver withdraws", cluster.Alice, approved, entries(), changes, false},
 	{"G5 G7", "somebody who has lost the verb withdraws", erinExpelled, approvedByErin, entries(), changes, false},
 	{"G5", "who may approve for staging alone approves for it", cluster.Dave, plannedFor(staging), entries(entry(cluster.Dave, planA)), changes, false},
 	{"G5 G6", "an approver who has left a group writes something else", erinExpelled, approvedByErin, set("because", "spec", "reason"), changes, false},
 	{"G5 G6", "an approver who is somebody new of that name writes something else", erinAgain, approvedByErin, set("because", "spec", "reason"), changes, false},
+	{"G6", "an approver who has joined a group writes something else", erinInMore, approvedByErin, set("because", "spec", "reason"), changes, false},
 	{"G7", "an approver of the plan before this one writes something else", cluster.Alice, replanned, set("because", "spec", "reason"), changes, false},
 	{"G6", "a user of more groups than are written down approves", manyGroups, planned, entries(entry(manyGroups, planA)), changes, false},
 	{"G8 G9", "an approver approves what has not ended, whatever else is said of it", cluster.Carol, awaiting,
 		entries(entry(cluster.Alice, planA), entry(cluster.Carol, planA)), changes, false},
 
+	{"G8 G9", "the requester writes something else after the start", cluster.Bob, started, set("because", "spec", "reason"), changes, false},
 	{"G9", "the requester writes something else than the override", cluster.Bob, overridden, set("because", "spec", "reason"), changes, false},
 	{"G9", "a holder of the verb takes an override away", frank, overridden, unset("spec", "override"), changes, false},
 	{"G9", "a Promotion is created with an override of another gate than Approval", cluster.Dave, newRequest(cluster.Dave, production),

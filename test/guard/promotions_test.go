@@ -117,6 +117,8 @@ var requests = []attack{
 	{"G2", "a Promotion is created with its creator's approval", cluster.Bob, newRequest(cluster.Bob, production), entries(entry(cluster.Bob, planA)), creations, false},
 
 	{"G3", "a Promotion is created in somebody else's name", cluster.Bob, newRequest(cluster.Alice, production), nil, creations, false},
+	{"G3", "a Promotion is created in somebody else's name, with the creator's groups", cluster.Bob, newRequest(cluster.Bob, production),
+		set(cluster.Alice, "spec", "requestedBy", "username"), creations, false},
 	{"G3", "a Promotion is created in nobody's name", cluster.Bob, newRequest(cluster.Bob, production), unset("spec", "requestedBy"), creations, false},
 	{"G3", "a Promotion is created with another UID", cluster.Bob, newRequest(cluster.Bob, production), set("4711", "spec", "requestedBy", "uid"), creations, false},
 	{"G3", "a Promotion is created with a group that its creator is not in", cluster.Bob, newRequest(cluster.Bob, production),

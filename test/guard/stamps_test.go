@@ -66,6 +66,8 @@ var stamps = []stamp{
 	{"completes an approval", planned, cluster.Alice, `{"approvals":[{"user":"alice","decision":"Approved"}]}`, approvals(approval(cluster.Alice, planA)), ""},
 	{"completes an approval with a UID", planned, ivan, `{"approvals":[{"user":"ivan","decision":"Approved"}]}`,
 		approvals(ivanApproves("everybody", "system:authenticated")), ""},
+	{"completes an approval of a user of more groups than fit in", planned, manyGroups, `{"approvals":[{"user":"grace","decision":"Approved"}]}`,
+		approvals(approval(manyGroups, planA)), ""},
 	{"leaves an approval as it is that is whole", planned, ivan,
 		`{"approvals":[{"user":"ivan","decision":"Approved","uid":"0815",` + reversedSelf + `}]}`, approvals(ivanApproves("system:authenticated", "everybody")), ""},
 	{"puts no UID right", planned, ivan, `{"approvals":[{"user":"ivan","decision":"Approved"` + claimsUID + `]}`, nil, "G6"},
@@ -105,6 +107,12 @@ var stamps = []stamp{
 		}, ""},
 	{"writes down who overrides for another plan", overriddenForThePlanBefore, frank, fmt.Sprintf(`{"override":{"planDigest":%q}}`, planB),
 		func(spec *v1alpha1.PromotionSpec) { usedBy(spec, frank); spec.Override.PlanDigest = planB }, ""},
+	{"writes down the plan that is there, where somebody gives another reason and names none", overriddenForThePlanBefore, frank,
+		`{"override":{"reason":"now","planDigest":null}}`,
+		func(spec *v1alpha1.PromotionSpec) {
+			usedBy(spec, frank)
+			spec.Override.Reason, spec.Override.PlanDigest = "now", planB
+		}, ""},
 	{"heals who has overridden, and for which plan", overriddenForThePlanBefore, cluster.Bob, `{"override":{"planDigest":null,"usedBy":null}}`, unchanged, ""},
 	{"touches no override that is carried along", overridden, cluster.Bob, `{"reason":"because"}`, because, ""},
 	{"makes no override of another gate one for a plan", overriddenWindow, cluster.Bob, `{"reason":"because"}`, because, ""},

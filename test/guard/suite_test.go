@@ -46,6 +46,8 @@ const (
 	erin = "erin"
 	// erinExpelled is erin after she has left that group.
 	erinExpelled = "erin, expelled"
+	// erinInMore is erin after she has joined another group.
+	erinInMore = "erin, in one group more"
 	// erinAgain is somebody else of that name.
 	erinAgain = "erin, somebody new"
 	// manyGroups is in more groups than an approval holds, and may promote, approve and override.
@@ -134,6 +136,7 @@ func (w *world) enter(ctx context.Context) {
 		frank:               {UserName: frank, Groups: []string{"incident-leads"}},
 		erin:                {UserName: erin, Groups: []string{"approvers"}},
 		erinExpelled:        {UserName: erin},
+		erinInMore:          {UserName: erin, Groups: []string{"approvers", "incident-leads"}},
 		erinAgain:           {UserName: erin, UID: "4711", Groups: []string{"approvers"}},
 		manyGroups:          {UserName: manyGroups, Groups: manyGroupsNames()},
 		ivan:                {UserName: ivan, UID: ivanUID, Groups: []string{"everybody"}},

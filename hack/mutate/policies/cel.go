@@ -233,10 +233,13 @@ func askedOtherwise(node ast.Expr) ([]rewriting, error) {
 	case "check", "group", "resource":
 		var rewritings []rewriting
 		(&expression{root: call.Args()[0]}).walk(func(literal, _ ast.Expr) {
-			if literal.Kind() != ast.LiteralKind || literal.AsLiteral().Type() != types.StringType || fmt.Sprint(literal.AsLiteral().Value()) == "Rollback" {
+			if literal.Kind() != ast.LiteralKind || literal.AsLiteral().Type() != types.StringType {
 				return
 			}
 			before := fmt.Sprint(literal.AsLiteral().Value())
+			if strings.ToLower(before) != before {
+				return // a value that the verb depends on, and no verb
+			}
 			after := another(before)
 			rewritings = append(rewritings, rewriting{
 				fmt.Sprintf("asking for %s %q instead of %q", strings.Replace(call.FunctionName(), "check", "verb", 1), after, before),

@@ -15,7 +15,7 @@ import (
 func (r *run) hold(ctx context.Context, s stage, mutants []mutant) (known []outcome, left []mutant, err error) {
 	var concerned []mutant
 	for _, m := range mutants {
-		if len(s.filters(m)) == 0 || s.last && r.exceptions[m.name] {
+		if len(s.filters(m)) == 0 || s.last && m.excepted {
 			left = append(left, m)
 			continue
 		}

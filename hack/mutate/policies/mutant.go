@@ -50,6 +50,8 @@ type mutant struct {
 	changed manifest
 	// before and after are the changed text.
 	before, after string
+	// excepted says that nobody has to notice it.
+	excepted bool
 }
 
 // longest that the changed part of a name may be; the rest of it is told apart by a digest.

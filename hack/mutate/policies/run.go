@@ -23,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +64,8 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mutants := choose(all, exceptions, chosen)
+	mark(all, exceptions)
+	mutants := choose(all, chosen)
 	if chosen.list {
 		for _, m := range mutants {
 			fmt.Fprintf(out, "%s\n%s", m.name, difference(m))
@@ -82,10 +84,7 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 		known[m.name] = true
 	}
 	log.SetLogger(logr.Discard()) // controller-runtime complains of having none
-	r := &run{out: out, exceptions: map[string]bool{}, memory: remembered, started: time.Now(), stages: stages[:chosen.stages]}
-	for _, e := range exceptions {
-		r.exceptions[e.Name] = true
-	}
+	r := &run{out: out, memory: remembered, started: time.Now(), stages: stages[:chosen.stages]}
 	outcomes, err := r.judge(ctx, mutants, shipped, chosen.clusters)
 	if err != nil {
 		return err
@@ -127,15 +126,18 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	return chosen, nil
 }
 
-// choose takes those that are asked for. A sample is of rules that are taken out, which need the fewest tests to be noticed.
-func choose(all []mutant, exceptions []exception, chosen options) []mutant {
-	excepted := map[string]bool{}
-	for _, e := range exceptions {
-		excepted[e.Name] = true
+// mark notes of which mutants exceptions are made.
+func mark(all []mutant, exceptions []exception) {
+	for i := range all {
+		all[i].excepted = slices.ContainsFunc(exceptions, func(e exception) bool { return e.name == all[i].name })
 	}
+}
+
+// choose takes those that are asked for. A sample is of rules that are taken out, which need the fewest tests to be noticed.
+func choose(all []mutant, chosen options) []mutant {
 	var mutants []mutant
 	for _, m := range all {
-		if !chosen.only.MatchString(m.name) || chosen.sample > 0 && (m.kind != validationRemoved || excepted[m.name]) {
+		if !chosen.only.MatchString(m.name) || chosen.sample > 0 && (m.kind != validationRemoved || m.excepted) {
 			continue
 		}
 		mutants = append(mutants, m)
@@ -150,11 +152,10 @@ func choose(all []mutant, exceptions []exception, chosen options) []mutant {
 
 // run is one measurement.
 type run struct {
-	out        io.Writer
-	exceptions map[string]bool
-	memory     memory
-	started    time.Time
-	stages     []stage
+	out     io.Writer
+	memory  memory
+	started time.Time
+	stages  []stage
 	// judges have a cluster each.
 	judges []judge
 

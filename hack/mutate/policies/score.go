@@ -14,10 +14,10 @@ import (
 
 // exception is a mutant that no test can notice, or that none should have to.
 type exception struct {
-	// Name of the mutant.
-	Name string `json:"name"`
-	// Reason why it makes no difference.
-	Reason string `json:"reason"`
+	// name of the mutant.
+	name string
+	// reason why it makes no difference.
+	reason string
 }
 
 // readExceptions reads the file of exceptions. Each has to have a reason, and to be named once.
@@ -27,22 +27,29 @@ func readExceptions(path string) ([]exception, error) {
 		return nil, fmt.Errorf("reading the exceptions: %w", err)
 	}
 	var file struct {
-		Exceptions []exception `json:"exceptions"`
+		Exceptions []struct {
+			Reason string   `json:"reason"`
+			Names  []string `json:"names"`
+		} `json:"exceptions"`
 	}
 	if err := yaml.UnmarshalStrict(content, &file); err != nil {
 		return nil, fmt.Errorf("reading the exceptions in %q: %w", path, err)
 	}
+	var all []exception
 	seen := map[string]bool{}
 	for _, e := range file.Exceptions {
-		switch {
-		case e.Reason == "":
-			return nil, fmt.Errorf("the exception %q in %q has no `reason`", e.Name, path)
-		case seen[e.Name]:
-			return nil, fmt.Errorf("the exception %q is in %q twice", e.Name, path)
+		for _, name := range e.Names {
+			switch {
+			case e.Reason == "":
+				return nil, fmt.Errorf("the exception %q in %q has no `reason`", name, path)
+			case seen[name]:
+				return nil, fmt.Errorf("the exception %q is in %q twice", name, path)
+			}
+			seen[name] = true
+			all = append(all, exception{name: name, reason: e.Reason})
 		}
-		seen[e.Name] = true
 	}
-	return file.Exceptions, nil
+	return all, nil
 }
 
 // outcome is what became of a mutant.
@@ -69,7 +76,7 @@ type score struct {
 func (s score) print(to io.Writer) error {
 	reasons := map[string]string{}
 	for _, e := range s.exceptions {
-		reasons[e.Name] = e.Reason
+		reasons[e.name] = e.reason
 	}
 	var killed, invalid int
 	var survived, excepted, mistaken []outcome
@@ -117,8 +124,8 @@ func (s score) print(to io.Writer) error {
 func (s score) unknown() []string {
 	var names []string
 	for _, e := range s.exceptions {
-		if !s.known[e.Name] {
-			names = append(names, e.Name)
+		if !s.known[e.name] {
+			names = append(names, e.name)
 		}
 	}
 	return names
