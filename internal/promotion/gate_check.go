@@ -26,7 +26,7 @@ type checksJudged struct {
 // stands in the way: a Promotion that waits for people asks nobody.
 func judgeChecks(seen Observation, last bool) checksJudged {
 	var found checksJudged
-	if seen.Environment == nil || currentPlan(seen).Digest == "" {
+	if currentPlan(seen).Digest == "" {
 		return found
 	}
 	var lacks, clears []string
