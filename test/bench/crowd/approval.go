@@ -53,7 +53,21 @@ func (c *Crowd) Approval(ctx context.Context, asked *v1alpha1.Promotion) (Approv
 		return found, err
 	}
 	found.Core = after - before
+	if err := written(ctx); err != nil {
+		return found, err
+	}
 	return found, found.read(log, asked)
+}
+
+// written waits until the API server's audit log tells of what has just happened: whoever watches may be told earlier.
+func written(ctx context.Context) error {
+	const lag = 2 * time.Second
+	select {
+	case <-time.After(lag):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // read what the API server has answered for one promotion.

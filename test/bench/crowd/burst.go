@@ -136,6 +136,9 @@ func (c *Crowd) burst(ctx context.Context, waiting []*v1alpha1.Promotion, done f
 		return found, err
 	}
 	found.Server = processorTime(server) - before
+	if err := written(ctx); err != nil {
+		return found, err
+	}
 	return found, found.read(log)
 }
 

@@ -92,6 +92,9 @@ func (c *Crowd) Recovery(ctx context.Context, version string, flight int) (Recov
 	}); err != nil {
 		return found, err
 	}
+	if err := written(ctx); err != nil {
+		return found, err
+	}
 	synced, err := c.operator.Worked()
 	if err != nil {
 		return found, err
