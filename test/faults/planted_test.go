@@ -30,7 +30,7 @@ var bugs = []bug{
 	{
 		name: "objects are applied before the intent is on record",
 		file: "controllers/promotion_act.go",
-		old:  "\tintent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)\n",
+		old:  "\tintent, err := r.Ledger.appendAfter(ctx, p.Namespace, auditHead(seen.Environment), proved, entry)\n",
 		planted: `	early := &rollout{uid: p.UID, intent: &v1alpha1.AuditRecord{Spec: entry}}
 	early.take(seen.Rendering, seen.Environment)
 	before := seen.rollout
@@ -39,7 +39,7 @@ var bugs = []bug{
 		return outcome{}, err
 	}
 	seen.rollout = before
-	intent, err := r.Ledger.Append(ctx, p.Namespace, auditHead(seen.Environment), entry)
+	intent, err := r.Ledger.appendAfter(ctx, p.Namespace, auditHead(seen.Environment), proved, entry)
 `,
 		only: "^first rollout$", violation: "Intent: ",
 	},
@@ -53,7 +53,7 @@ var bugs = []bug{
 		name: "nobody asks at the start whether the approvers still may",
 		file: "controllers/promotion_prove.go",
 		old:  "if review.Status.Allowed && !review.Status.Denied {", planted: "if review.Spec.User != \"\" {",
-		only: "^an approver who has lost the right$", violation: "Approvals: ",
+		only: "^an approver who has lost the right$", violation: `end: promotion "one" must become AwaitingApproval`,
 	},
 }
 
