@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// slice is how many inputs of a kind are sent by default, and at once in any case.
+	// slice is how many inputs of a kind are sent by default, beside those that have found something.
 	slice = 120
+	// most is how many are in one project at once.
+	most = 150
 	// combinations of several fields that there are of a kind.
 	combinations = 400
 	// longRun is how long all inputs may take.
@@ -48,7 +50,7 @@ func sendAll(ctx context.Context, kind *badinput.Kind) {
 		b := newBatch(ctx, kind)
 		inputs := wanted(badinput.Inputs(kind, b.around, combinations, scene.seed))
 		all = len(inputs)
-		part := inputs[done:min(done+slice, all)]
+		part := inputs[done:min(done+most, all)]
 		log, err := scene.cluster.Requests()
 		Expect(err).NotTo(HaveOccurred())
 		began := time.Now()
