@@ -82,11 +82,11 @@ func IsOutcome(kind v1alpha1.AuditType) bool {
 // Ends says whether a promotion has ended with a record of this type, be it before its start.
 func Ends(kind v1alpha1.AuditType) bool {
 	switch kind {
-	case v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded:
-		return true
-	case v1alpha1.AuditIntent, v1alpha1.AuditCorrected, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged,
+	case v1alpha1.AuditRejected, v1alpha1.AuditExpired, v1alpha1.AuditSuperseded,
 		v1alpha1.AuditSucceeded, v1alpha1.AuditFailed, v1alpha1.AuditRolledBack, v1alpha1.AuditCancelled:
-		return IsOutcome(kind)
+		return true
+	case v1alpha1.AuditIntent, v1alpha1.AuditCorrected, v1alpha1.AuditOverridden, v1alpha1.AuditAcknowledged:
+		return false
 	}
 	return false
 }

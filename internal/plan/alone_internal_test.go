@@ -120,6 +120,9 @@ func TestAnAddressIsLeftOutOnlyWhereADryRunHasMadeItUp(t *testing.T) {
 	before, after := masked(Pair{Ref: Reference(odd), Live: odd})
 	NewWithT(t).Expect(before["spec"]).To(Equal("odd"))
 	NewWithT(t).Expect(after).To(BeNil())
+	before, after = masked(Pair{Ref: Reference(odd)})
+	NewWithT(t).Expect(before).To(BeNil())
+	NewWithT(t).Expect(after).To(BeNil())
 }
 
 func secretOf(fields map[string]any) *unstructured.Unstructured {
@@ -147,6 +150,10 @@ func TestASecretIsMaskedHoweverItIsWritten(t *testing.T) {
 		"a value that is no text": {
 			live: map[string]any{"stringData": map[string]any{"a": int64(1)}}, merged: map[string]any{"data": map[string]any{"a": int64(2)}},
 			before: map[string]any{"a": maskBefore}, after: map[string]any{"a": maskAfter},
+		},
+		"the same value that is no text": {
+			live: map[string]any{"stringData": map[string]any{"a": int64(1)}}, merged: map[string]any{"data": map[string]any{"a": int64(1)}},
+			before: map[string]any{"a": maskSame}, after: map[string]any{"a": maskSame},
 		},
 		"data that is no map any more": {
 			live: map[string]any{"data": "secret"}, merged: map[string]any{"data": map[string]any{"a": "eA=="}}, before: maskBefore, after: maskAfter,

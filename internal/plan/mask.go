@@ -41,8 +41,8 @@ func masked(pair Pair) (before, after map[string]any) {
 // dropAllocated takes the addresses out that a dry run makes up for a new Service: the real ones are given when it is created.
 // Those that the release asks for itself stay.
 func dropAllocated(content map[string]any, object *unstructured.Unstructured) {
-	spec, isMap := content["spec"].(map[string]any)
-	if object.GetKind() != "Service" || object.GroupVersionKind().Group != "" || !isMap || spec["clusterIP"] == "None" {
+	spec, _ := content["spec"].(map[string]any)
+	if object.GetKind() != "Service" || object.GroupVersionKind().Group != "" || spec["clusterIP"] == "None" {
 		return
 	}
 	for _, entry := range object.GetManagedFields() {

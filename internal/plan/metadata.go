@@ -31,9 +31,8 @@ func (p *placement) label(object *unstructured.Unstructured) {
 	if p.Lock {
 		own[v1alpha1.LabelLock] = p.Environment
 	}
-	if p.checkLabels(object, object.Object, "", own) {
-		setLabels(object.Object, own)
-	}
+	p.checkLabels(object, object.Object, "", own)
+	setLabels(object.Object, own)
 }
 
 // setLabels of a map that holds `metadata`. Where there is no place for them, checkLabels has refused the object.
@@ -73,29 +72,27 @@ func (p *placement) labelTemplates(object *unstructured.Unstructured) {
 		}
 		where := strings.Join(path, ".") + "."
 		p.checkAnnotations(object, template, where, nil)
-		if p.checkLabels(object, template, where, own) {
-			setLabels(template, own)
-		}
+		p.checkLabels(object, template, where, own)
+		setLabels(template, own)
 	}
 }
 
 // checkLabels refuses labels of Assent's domain in a map that holds `metadata`, other than its own. The API server's words are better for
 // labels that are no strings.
-func (p *placement) checkLabels(object *unstructured.Unstructured, content map[string]any, where string, own map[string]any) bool {
+func (p *placement) checkLabels(object *unstructured.Unstructured, content map[string]any, where string, own map[string]any) {
 	// The map as it is, and not GetLabels: that leaves out all labels when one of them is not a string, and the API server should say so.
 	labels, _, err := unstructured.NestedFieldNoCopy(content, "metadata", "labels")
 	written, isMap := labels.(map[string]any)
 	if err != nil || (labels != nil && !isMap) {
 		p.refuse(object, "has `%smetadata.labels` that are not a map: correct them", where)
-		return false
+		return
 	}
 	for _, key := range sortedKeys(written) {
 		if ownDomain(key) && written[key] != own[key] {
 			p.refuse(object, "sets the label %s%s: remove it; labels of %q are written by the rollout", quote(key), inField(where), v1alpha1.GroupName)
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // checkAnnotations refuses annotations of Assent's domain that a Release must not carry: others of them give rights, or stop rollouts.

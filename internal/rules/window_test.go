@@ -37,7 +37,7 @@ func TestWindowsThatLetNothingStartAnyMoreAreAProblem(t *testing.T) {
 		"a freeze that never ends":                   {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{always}}, problem: true},
 		"a freeze over every window":                 {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{daily}, Freeze: []v1alpha1.Window{always}}, problem: true},
 		"a freeze that ends":                         {windows: v1alpha1.WindowPolicy{Freeze: []v1alpha1.Window{fixed(-time.Hour, time.Hour)}}},
-		"one that cannot be read beside one to come": {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{{Schedule: "never", DurationSeconds: 60}, fixed(time.Hour, 2*time.Hour)}}},
+		"one that cannot be read beside one to come": {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{fixed(2*time.Hour, time.Hour), fixed(time.Hour, 3*time.Hour)}}},
 		"windows that cannot be read":                {windows: v1alpha1.WindowPolicy{Allow: []v1alpha1.Window{{Schedule: "never", DurationSeconds: 60}}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,15 +71,17 @@ type finder struct {
 	file     *sourceFile
 	function string
 	claimed  map[ast.Expr]bool
-	sites    []*site
-	tags     []tagged
+	// after a switch comes this statement, where that is the last one of its list.
+	after map[*ast.SwitchStmt]string
+	sites []*site
+	tags  []tagged
 	// leftOut are places that cannot be changed, with why.
 	leftOut []string
 }
 
 // find all sites of a file in the functions that are wanted.
 func find(p *source, file *sourceFile, wanted func(function string) bool) *finder {
-	f := &finder{source: p, file: file, claimed: map[ast.Expr]bool{}}
+	f := &finder{source: p, file: file, claimed: map[ast.Expr]bool{}, after: map[*ast.SwitchStmt]string{}}
 	for _, declaration := range file.tree.Decls {
 		switch declaration := declaration.(type) {
 		case *ast.FuncDecl:
@@ -200,7 +202,7 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 	for _, clause := range node.Body.List {
 		cases = append(cases, clause.(*ast.CaseClause).List...) //nolint:errcheck,forcetypeassert // a switch holds nothing else
 	}
-	idle := idleCases(node)
+	idle := f.idleCases(node)
 	if node.Tag == nil {
 		for _, expression := range cases {
 			f.condition(expression, anyKind)
@@ -226,17 +228,18 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 	}
 }
 
-// idleCases are the kinds that change nothing for cases of a value that have no statements, where there is no default: such a value is the same as none.
-// The last of them can be taken for all that is left, too.
-func idleCases(node *ast.SwitchStmt) map[ast.Expr][]Kind {
+// idleCases are the kinds that change nothing, for cases of a value that do what is done without them: they have no statements, or the one that follows
+// the switch, and there is no default. The last of them can be taken for all that is left, too.
+func (f *finder) idleCases(node *ast.SwitchStmt) map[ast.Expr][]Kind {
 	idle := map[ast.Expr][]Kind{}
 	for i, clause := range node.Body.List {
 		clause := clause.(*ast.CaseClause) //nolint:errcheck,forcetypeassert // a switch holds nothing else
 		if clause.List == nil {
 			return nil
 		}
+		same := len(clause.Body) == 0 || len(clause.Body) == 1 && f.text(clause.Body[0]) == f.after[node]
 		for _, expression := range clause.List {
-			if len(clause.Body) > 0 {
+			if !same {
 				continue
 			}
 			idle[expression] = []Kind{ForcedFalse}
@@ -265,8 +268,12 @@ func named(expression ast.Expr) bool {
 
 // statements that can be left out: what appends to a list, and calls of the module's own functions for what they do.
 func (f *finder) statements(list []ast.Stmt) {
-	for _, statement := range list {
+	for i, statement := range list {
 		switch statement := statement.(type) {
+		case *ast.SwitchStmt:
+			if i == len(list)-2 {
+				f.after[statement] = f.text(list[i+1])
+			}
 		case *ast.AssignStmt:
 			if statement.Tok == token.ASSIGN && len(statement.Rhs) == 1 && isAppend(statement.Rhs[0]) {
 				f.add(statement, []Kind{Dropped}, "")

@@ -109,6 +109,11 @@ func TestConditionsAreWrappedWhereTheyStand(t *testing.T) {
 			mutants: []string{"case 1: true false"},
 		},
 		{
+			name: "no cases that do what is done without them", text: "func f(a int) int { switch a { case 1, 2: return 1; case 3: return 2 }; return 2 }",
+			becomes: "func f(a int) int { switch  { case mutantTurn(1, a == (1)), mutantTurn(2, a == (2)): return 1; case mutantTurn(3, a == (3)): return 2 }; return 2 }",
+			mutants: []string{"case 1: true false", "case 2: true false"},
+		},
+		{
 			name: "what adds to a list", text: "func f(a []int) []int { a = append(a, 1); return a }",
 			becomes: "func f(a []int) []int { if mutantKeeps(1) { a = append(a, 1) }; return a }",
 			mutants: []string{"a = append(a, 1): dropped"},
