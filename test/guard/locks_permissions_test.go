@@ -37,7 +37,7 @@ func lockPermissions() []attack {
 		{"G15", "a controller from elsewhere takes the status of a kind of its own away", accountElsewhere, widgetWithStatus, unset("status"), changes[:2], false},
 		{"G15", "somebody changes what is not locked, beside what is", cluster.Mallory, unlockedPolicy, bothWays, changes, false},
 		{"G15", "somebody uses the label where nothing is locked", cluster.Mallory, newPolicyElsewhere, nil, creations, false},
-		{"G15", "somebody labels a locked namespace", cluster.Mallory, lockedNamespace, label, changes, false},
+		{"G15 G17", "somebody labels a locked namespace", cluster.Mallory, lockedNamespace, label, changes, false},
 		{"G15", "somebody annotates a locked namespace through its status", cluster.Mallory, lockedNamespace, annotation, statuses[1:3], false},
 		{"G15", "somebody creates a Release with the label in a locked namespace", cluster.Mallory, newReleaseThere, nil, creations, false},
 		{"G15", "the operator writes the status of a Release with the label in a locked namespace", operator, releaseThere, ready, statuses[:1], false},

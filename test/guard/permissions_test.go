@@ -56,7 +56,11 @@ var permissions = []attack{
 	{"G9", "the namespace controller deletes a used override", namespaceController, used, nil, deletions[:1], false},
 
 	{"G10", "the operator gives a Promotion its finalizer", operator, planned, finalizer, changes[:3], false},
-	{"G11", "a user deletes an Environment whose deployer they may not impersonate", cluster.Mallory, anEnvironment, nil, deletions[:1], false},
+	{"G11 G12", "a user creates a Release", cluster.Bob, newRelease, nil, creations, false},
+	{"G11 G12", "a user labels a Release", cluster.Mallory, aRelease, label, changes, false},
+	{"G11 G12", "a user deletes a Release", cluster.Mallory, aRelease, nil, deletions[:1], false},
+	{"G11", "a user changes something else of an Environment in another cluster", cluster.Mallory, remote, set("live", "spec", "stage"), changes, false},
+	{"G11 G14", "a user deletes an Environment whose deployer they may not impersonate", cluster.Mallory, anEnvironment, nil, deletions[:1], false},
 	{"G11", "a user changes something else than the target", cluster.Mallory, anEnvironment, set("live", "spec", "stage"), changes, false},
 	{"G11", "a user changes something else than the checks and what is promoted by itself", cluster.Mallory, checked, set("live", "spec", "stage"), changes, false},
 	{"G11", "a user gives an Environment a check that asks a server", cluster.Mallory, anEnvironment,
@@ -67,7 +71,11 @@ var permissions = []attack{
 
 	{"G12", "an archiver deletes an audit record", archiver, aRecord, nil, deletions[:1], false},
 	{"G12", "who may archive one record alone deletes it", archiverOfOne, theOneRecord, nil, deletions[:1], false},
-	{"G13", "the operator creates an audit record with a finalizer and an owner", operator, newRecord, finalizer, creations[:1], false},
+	{"G10 G12 G13", "the operator creates an audit record with a finalizer and an owner", operator, newRecord, finalizer, creations[:1], false},
+
+	{"G12 G13", "the operator gives an audit record a finalizer", operator, aRecord, finalizer, changes[:3], false},
+
+	{"G13", "the requester writes something else while the operator's finalizer is there", cluster.Bob, held, set("because", "spec", "reason"), changes, false},
 
 	{"G14", "a user gives another reason for a hold", cluster.Mallory, onHold, set("incident 4712", "spec", "hold", "reason"), changes, false},
 	{"G14", "a user gives another reason in a hold's annotation", cluster.Mallory, annotated, holdText("incident 4712"), changes, false},

@@ -118,6 +118,8 @@ var stamps = []stamp{
 	{"makes no override of another gate one for a plan", overriddenWindow, cluster.Bob, `{"reason":"because"}`, because, ""},
 	{"puts no name right in an override", planned, cluster.Dave,
 		`{"override":{"gates":["Approval"],"reason":"now","usedBy":{"username":"alice","groups":["shop-owners","system:authenticated"]}}}`, nil, "G9"},
+	{"puts no name right of who changes an override", overridden, frank,
+		`{"override":{"reason":"now","usedBy":{"username":"alice","groups":["shop-owners","system:authenticated"]}}}`, nil, "G9"},
 	{"puts no plan right in an override", planned, cluster.Dave, fmt.Sprintf(`{"override":{"gates":["Window"],"reason":"now","planDigest":%q}}`, planB), nil, "G9"},
 	{"puts no name right that is changed by itself", overridden, frank,
 		`{"override":{"usedBy":{"username":"frank","groups":["incident-leads","system:authenticated"]}}}`, nil, "G9"},
