@@ -49,11 +49,15 @@ func (r *run) forget(waiting []*mutant) error {
 	if r.part == "all" {
 		return nil
 	}
+	before := len(r.mutants)
 	r.mutants = slices.DeleteFunc(r.mutants, func(m *mutant) bool {
 		asked := slices.ContainsFunc(m.tests, func(t Tests) bool { return (t.Suite != "") == (r.part == "cluster") })
 		left := r.part == "pure" && slices.ContainsFunc(m.tests, func(t Tests) bool { return t.Suite != "" }) // a cluster may tell
 		return slices.Contains(waiting, m) && (!asked || left && (m.result == survived || m.result == unreached))
 	})
+	if left := before - len(r.mutants); left > 0 {
+		r.say("%d mutants do not count here: the tests of the other part are asked about them (-part=all)", left)
+	}
 	return nil
 }
 
