@@ -6,6 +6,7 @@ package policies
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -35,12 +36,12 @@ func (f fakeJudge) putBack(context.Context) error { return nil }
 
 func (f fakeJudge) try(_ context.Context, _ stage, m mutant) (outcome, error) {
 	validations := entries(m.changed.objects[0], "spec", "validations")
-	for person, may := range f.people {
+	for _, person := range slices.Sorted(maps.Keys(f.people)) {
 		allowed := true
 		for _, validation := range validations {
 			allowed = allowed && f.evaluate(text(validation, "expression"), person)
 		}
-		if allowed != may {
+		if allowed != f.people[person] {
 			return outcome{mutant: m, killedBy: "what " + person + " may"}, nil
 		}
 	}
