@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 
@@ -33,6 +34,8 @@ type batch struct {
 	kind    *badinput.Kind
 	project *cluster.Project
 	around  badinput.Surroundings
+	// audit is the file that the API server wrote its audit log to when the batch began.
+	audit os.FileInfo
 
 	sync.Mutex
 	taken    []accepted
@@ -47,7 +50,9 @@ func newBatch(ctx context.Context, kind *badinput.Kind) *batch {
 	Expect(err).NotTo(HaveOccurred())
 	target, err := scene.cluster.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	b := &batch{kind: kind, project: project, around: badinput.Surroundings{Target: target, Release: "good", Environment: "good", User: cluster.Bob}}
+	audit, err := scene.auditLog()
+	Expect(err).NotTo(HaveOccurred())
+	b := &batch{kind: kind, project: project, audit: audit, around: badinput.Surroundings{Target: target, Release: "good", Environment: "good", User: cluster.Bob}}
 	release := cluster.NewRelease(project.Name, b.around.Release, "1.0.0", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n")
 	Expect(scene.admin.Create(ctx, release)).To(Succeed())
 	Expect(scene.admin.Create(ctx, cluster.NewEnvironment(project.Name, b.around.Environment, target))).To(Succeed())

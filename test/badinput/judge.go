@@ -48,6 +48,9 @@ func (i *Input) named(code int, status metav1.Status) bool {
 	if code == http.StatusBadRequest && strings.Contains(status.Message, "converting YAML to JSON") {
 		return true // what is no YAML has no fields
 	}
+	if strings.Contains(status.Message, "spec must not change") {
+		return true // whichever field it is
+	}
 	if code == http.StatusForbidden && strings.Contains(status.Message, "(G") {
 		return true
 	}

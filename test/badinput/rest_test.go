@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -233,6 +235,10 @@ func (b *batch) judgeAll(ctx context.Context, log *cluster.RequestLog) {
 	for _, finding := range left.Findings(time.Now()) {
 		b.problems = append(b.problems, "lint: "+finding.String())
 	}
+	if now, err := scene.auditLog(); err != nil || !os.SameFile(now, b.audit) {
+		fmt.Println("the API server has begun another audit log meanwhile: the oracle cannot judge this part")
+		return
+	}
 	evidence, err := oracle.Collect(ctx, scene.admin, log, oracle.Scene{
 		Project: b.project.Name, Targets: []string{b.around.Target.Namespace}, Rights: b.project.Rights(), AtRest: true,
 	})
@@ -240,6 +246,11 @@ func (b *batch) judgeAll(ctx context.Context, log *cluster.RequestLog) {
 	for _, violation := range evidence.Violations() {
 		b.problems = append(b.problems, "oracle: "+violation.String())
 	}
+}
+
+// auditLog is the file that the API server writes now.
+func (w *world) auditLog() (os.FileInfo, error) {
+	return os.Stat(filepath.Join(w.cluster.Dir(), "audit.log"))
 }
 
 // expectDeletable deletes everything, and expects it to go.

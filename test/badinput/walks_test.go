@@ -31,29 +31,28 @@ var walks = map[string][2]int{"Environment": {14, 240}, "Promotion": {6, 80}, "R
 
 var _ = Describe("an object that is changed, and changed back,", func() {
 	It("has the status that it had; an approval counts for its own plan and no other", NodeTimeout(longRun), func(ctx context.Context) {
-		b := newBatch(ctx, kindOf("Environment"))
-		log, err := scene.cluster.Requests()
-		Expect(err).NotTo(HaveOccurred())
 		r := rand.New(rand.NewPCG(scene.seed, 2))
 		var all []*walk
 		for _, kind := range []string{"Environment", "Promotion", "Release"} {
-			changes := badinput.Changes(kindOf(kind))
-			for _, change := range chosen(kind, changes, r) {
-				all = append(all, &walk{batch: b, number: len(all), kind: kindOf(kind), change: change, way: ways[r.IntN(len(ways))]})
+			for _, change := range chosen(kind, badinput.Changes(kindOf(kind)), r) {
+				all = append(all, &walk{number: len(all), kind: kindOf(kind), change: change, way: ways[r.IntN(len(ways))]})
 			}
 		}
-		goAll(ctx, all)
-		b.awaitRest(ctx, log)
-		b.judgeAll(ctx, log)
-		counts := map[string]int{}
-		for _, one := range all {
-			counts[one.ending]++
+		counts, problems := map[string]int{}, []string(nil)
+		for part := range slices.Chunk(all, mostWalks) {
+			problems = append(problems, goAll(ctx, part)...)
+			for _, one := range part {
+				counts[one.ending]++
+			}
+			fmt.Printf("%d walks: %v, %d problems\n", len(all), counts, len(problems))
 		}
-		fmt.Printf("%d walks: %v\n", len(all), counts)
-		Expect(b.problems).To(BeEmpty(), "BADINPUT_SEED=%d: %d problems:\n%s", scene.seed, len(b.problems), strings.Join(b.problems, "\n"))
+		Expect(problems).To(BeEmpty(), "BADINPUT_SEED=%d: %d problems:\n%s", scene.seed, len(problems), strings.Join(problems, "\n"))
 		Expect(scene.only != "" || counts["back"] > 0).To(BeTrue(), "some walks come back")
 	})
 })
+
+// mostWalks is how many walks there are in one project.
+const mostWalks = 40
 
 // chosen are the changes to walk along: those that are asked for by name, or some. Three of four of these make sense: most others are refused, and
 // lead nowhere.
@@ -75,15 +74,20 @@ func chosen(kind string, changes []badinput.Change, r *rand.Rand) []badinput.Cha
 	return found
 }
 
-func goAll(ctx context.Context, all []*walk) {
+// goAll walks in a project of their own, some at a time, and returns what was wrong.
+func goAll(ctx context.Context, all []*walk) []string {
 	GinkgoHelper()
+	b := newBatch(ctx, kindOf("Environment"))
+	log, err := scene.cluster.Requests()
+	Expect(err).NotTo(HaveOccurred())
 	var group sync.WaitGroup
 	next := make(chan *walk)
 	for range senders {
 		group.Go(func() {
 			for one := range next {
+				one.batch = b
 				if err := one.walk(ctx); err != nil {
-					one.batch.problem(one.change.Input(), "walk by %s: %v", one.way, err)
+					b.problem(one.change.Input(), "walk by %s: %v", one.way, err)
 				}
 			}
 		})
@@ -93,6 +97,9 @@ func goAll(ctx context.Context, all []*walk) {
 	}
 	close(next)
 	group.Wait()
+	b.awaitRest(ctx, log)
+	b.judgeAll(ctx, log)
+	return b.problems
 }
 
 // walk changes one object of an environment with a release and a promotion of its own, and changes it back.

@@ -46,6 +46,9 @@ func strangeMetadata() map[string]map[string]any {
 	return found
 }
 
+// anotherKind is named in a body that Kubernetes takes all the same, for every custom resource: it goes by where it is sent to.
+const anotherKind = "another kind"
+
 // strangeBodies are requests that hold no object, or one that can be read in two ways.
 func strangeBodies(kind, spec string) map[string]string {
 	head := `{"apiVersion": "` + v1alpha1.SchemeGroupVersion.String() + `", "kind": "` + kind + `", "metadata": {"name": "NAME", "namespace": "NAMESPACE"}`
@@ -55,7 +58,7 @@ func strangeBodies(kind, spec string) map[string]string {
 		"a list":                         "[]",
 		"cut off":                        head + `, "spec": {`,
 		"not JSON":                       "spec: a",
-		"another kind":                   strings.Replace(head, `"`+kind+`"`, `"ConfigMap"`, 1) + `, "spec": ` + spec + "}",
+		anotherKind:                      strings.Replace(head, `"`+kind+`"`, `"ConfigMap"`, 1) + `, "spec": ` + spec + "}",
 		"another version":                strings.Replace(head, "v1alpha1", "v9", 1) + `, "spec": ` + spec + "}",
 		"a field twice":                  head + `, "spec": ` + spec + `, "spec": ` + spec + "}",
 		"a field that there is not":      head + `, "spec": ` + spec + `, "surprise": 1}`,
