@@ -143,8 +143,6 @@ var objects = []attack{
 	{"G11", "a user sets an Environment up that promotes by itself", cluster.Dave, newEnvironment, promotes(">=1.0.0"), creations, false},
 	{"G11", "a user sets an Environment up that promotes by itself, with a name to come", cluster.Dave, newEnvironmentToBeNamed,
 		promotes(">=1.0.0"), creations[:1], false},
-	{"G11", "who may promote everywhere sets an Environment up that promotes by itself, with a name to come", cluster.Admin, newEnvironmentToBeNamed,
-		promotes(">=1.0.0"), creations[:1], false},
 	{"G11", "a user lets an Environment promote by itself", cluster.Mallory, anEnvironment, promotes(">=1.0.0"), changes, false},
 	{"G11", "a user changes what is promoted by itself", cluster.Mallory, checked, promotes(">=0.0.0"), changes, false},
 
