@@ -63,7 +63,9 @@ const (
 	expired        = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old"}`
 )
 
-func event(kind, object string) string { return fmt.Sprintf(`{"type":%q,"object":%s}`+"\n", kind, object) }
+func event(kind, object string) string {
+	return fmt.Sprintf(`{"type":%q,"object":%s}`+"\n", kind, object)
+}
 
 // followed begins to follow what a server has.
 func followed(t *testing.T, s *server) *standingWatch {

@@ -58,9 +58,10 @@ func (l *linter) waiting(e *v1alpha1.Environment, promotions []v1alpha1.Promotio
 		}
 		p := &promotions[at]
 		succeeded := find(p.Status.Conditions, v1alpha1.ConditionSucceeded)
-		waits := p.Spec.Environment == e.Name && p.Status.StartTime.IsZero() && succeeded != nil && succeeded.Status == metav1.ConditionUnknown
-		l.check(waits, RuleWaiting, "promotion %q is listed, and does not wait for this environment", listed.Promotion)
-		if waits && len(listed.Blockers) > 0 && len(p.Status.Blockers) > 0 {
+		// It leaves the list with the write that ends its rollout: docs/decisions/0003-six-writes.md.
+		unended := p.Spec.Environment == e.Name && succeeded != nil && succeeded.Status == metav1.ConditionUnknown
+		l.check(unended, RuleWaiting, "promotion %q is listed, and does not wait for this environment", listed.Promotion)
+		if unended && p.Status.StartTime.IsZero() && len(listed.Blockers) > 0 && len(p.Status.Blockers) > 0 {
 			l.check(listed.Blockers[0].Gate == p.Status.Blockers[0].Gate, RuleWaiting, "promotion %q is listed as waiting for %s, and says that it waits for %s", listed.Promotion, listed.Blockers[0].Gate, p.Status.Blockers[0].Gate)
 		}
 	}
