@@ -17,7 +17,7 @@ import (
 // authorizer answers what somebody may do.
 func authorizer(answer authorizationv1.SubjectAccessReviewStatus, fault error, asked *[]authorizationv1.SubjectAccessReviewSpec) *PromotionReconciler {
 	return &PromotionReconciler{Client: &shelf{create: func(object client.Object) error {
-		review := object.(*authorizationv1.SubjectAccessReview) //nolint:errcheck,forcetypeassert // nothing else is created here
+		review := object.(*authorizationv1.SubjectAccessReview) //nolint:forcetypeassert // nothing else is created here
 		*asked = append(*asked, review.Spec)
 		review.Status = answer
 		return fault

@@ -82,7 +82,7 @@ func (s *shelf) Create(ctx context.Context, object client.Object, _ ...client.Cr
 			return err
 		}
 	}
-	err := s.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)) //nolint:errcheck,forcetypeassert // it is one
+	err := s.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // it is one
 	if err == nil {
 		return apierrors.NewAlreadyExists(schema.GroupResource{}, object.GetName())
 	}

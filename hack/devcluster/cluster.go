@@ -176,7 +176,7 @@ func (c *cluster) startComponents(ctx context.Context, l *launch, at addresses) 
 	if err := errors.Join(l.start(etcd(c.dir, at)), l.start(apiServer(c.dir, at))); err != nil {
 		return err
 	}
-	if err := l.await(ctx, "the API server", startPatience, api.ready); err != nil {
+	if err := l.await(ctx, "the API server", api.ready); err != nil {
 		return err
 	}
 	c.say("Starting the controllers, the scheduler and kwok; waiting for nodes and service accounts.")
@@ -186,10 +186,10 @@ func (c *cluster) startComponents(ctx context.Context, l *launch, at addresses) 
 	if err := api.createNodes(ctx); err != nil {
 		return err
 	}
-	if err := l.await(ctx, "the nodes", startPatience, api.nodesReady); err != nil {
+	if err := l.await(ctx, "the nodes", api.nodesReady); err != nil {
 		return err
 	}
-	if err := l.await(ctx, "the service account of the namespace `default`", startPatience, api.serviceAccountReady); err != nil {
+	if err := l.await(ctx, "the service account of the namespace `default`", api.serviceAccountReady); err != nil {
 		return err
 	}
 	return os.WriteFile(c.dir.ready(), nil, 0o600)

@@ -78,10 +78,10 @@ func (l *launch) start(c component) error {
 	return nil
 }
 
-// await waits until probe succeeds. It gives up when patience runs out, a component ends or ctx does, and then says what the
+// await waits until probe succeeds. It gives up when startPatience runs out, a component ends or ctx does, and then says what the
 // last obstacle was.
-func (l *launch) await(ctx context.Context, what string, patience time.Duration, probe func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, patience)
+func (l *launch) await(ctx context.Context, what string, probe func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	go func() {
 		// A probe may hang: whoever took the port of a component that has ended need not answer.
@@ -101,7 +101,7 @@ func (l *launch) await(ctx context.Context, what string, patience time.Duration,
 	if ctx.Err() != nil {
 		return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
 	}
-	return fmt.Errorf("waiting for %s: not within %s: %w", what, patience, obstacle)
+	return fmt.Errorf("waiting for %s: not within %s: %w", what, startPatience, obstacle)
 }
 
 // failure says which component ended first, and what it said last; nil if all still run.

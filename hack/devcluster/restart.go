@@ -52,7 +52,7 @@ func (c *cluster) restart(ctx context.Context, name string, killed bool) error {
 	if err := again.start(component{name: name, arguments: processes[at].Arguments}); err != nil {
 		return err
 	}
-	if err := again.await(ctx, "the API server", startPatience, api.ready); err != nil {
+	if err := again.await(ctx, "the API server", api.ready); err != nil {
 		return err
 	}
 	c.say("%s was restarted in %.1f seconds.", name, time.Since(began).Seconds())

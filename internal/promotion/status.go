@@ -54,8 +54,8 @@ func Status(seen Observation, next Decision) v1alpha1.PromotionStatus {
 
 // waitFor says what keeps the promotion from starting.
 func waitFor(status *v1alpha1.PromotionStatus, seen Observation, wait Wait) {
-	if plan := currentPlan(seen); !samePlan(plan, status.Plan) {
-		status.Plan = plan
+	if current := currentPlan(seen); !samePlan(current, status.Plan) {
+		status.Plan = current
 	}
 	status.Approvals = wait.Approvals.Status
 	status.Checks = answers(seen)
@@ -97,8 +97,8 @@ func waiting(planned bool, wait Wait) string {
 
 // start closes the decisions. The plan stays as the approvers saw it, if it is still that plan.
 func start(status *v1alpha1.PromotionStatus, seen Observation, next Start) {
-	if plan := currentPlan(seen); plan.Digest != status.Plan.Digest || plan.Inputs != status.Plan.Inputs {
-		status.Plan = plan
+	if current := currentPlan(seen); current.Digest != status.Plan.Digest || current.Inputs != status.Plan.Inputs {
+		status.Plan = current
 	}
 	status.Approvals = next.Approvals.Status
 	status.Checks = answers(seen)

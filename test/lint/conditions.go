@@ -109,9 +109,9 @@ func (l *linter) message(kind, message string) {
 	}
 }
 
-// invisible says whether nobody sees a character.
+// invisible says whether nobody sees a character. What stands for bytes that are no text is seen, and meant.
 func invisible(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 // past says what lies in the future. The API server's clock and the operator's are compared here, and times have whole seconds.

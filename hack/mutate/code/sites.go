@@ -193,14 +193,14 @@ func (f *finder) isBool(expression ast.Expr) bool {
 		}
 		return false
 	}
-	return found.Type.(*types.Basic).Info()&types.IsBoolean != 0 //nolint:errcheck,forcetypeassert // it is a basic type by now
+	return found.Type.(*types.Basic).Info()&types.IsBoolean != 0 //nolint:forcetypeassert // it is a basic type by now
 }
 
 // choice is a switch. Over conditions, each of them is one; over a value, each case is made a condition.
 func (f *finder) choice(node *ast.SwitchStmt) {
 	var cases []ast.Expr
 	for _, clause := range node.Body.List {
-		cases = append(cases, clause.(*ast.CaseClause).List...) //nolint:errcheck,forcetypeassert // a switch holds nothing else
+		cases = append(cases, clause.(*ast.CaseClause).List...) //nolint:forcetypeassert // a switch holds nothing else
 	}
 	idle := f.idleCases(node)
 	if node.Tag == nil {
@@ -233,7 +233,7 @@ func (f *finder) choice(node *ast.SwitchStmt) {
 func (f *finder) idleCases(node *ast.SwitchStmt) map[ast.Expr][]Kind {
 	idle := map[ast.Expr][]Kind{}
 	for i, clause := range node.Body.List {
-		clause := clause.(*ast.CaseClause) //nolint:errcheck,forcetypeassert // a switch holds nothing else
+		clause := clause.(*ast.CaseClause) //nolint:forcetypeassert // a switch holds nothing else
 		if clause.List == nil {
 			return nil
 		}
