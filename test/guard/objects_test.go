@@ -82,12 +82,21 @@ func promotes(versions string) func(*unstructured.Unstructured) {
 	return set(map[string]any{"versions": versions}, "spec", "autoPromotion")
 }
 
-// ready is a status that each of our kinds could have.
+// ready is a status that Releases and Environments could have.
 func ready(object *unstructured.Unstructured) {
-	condition := map[string]any{
-		"type": "Ready", "status": "True", "reason": "Resolved", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+	set([]any{trueFor("Ready", "Resolved")}, "status", "conditions")(object)
+}
+
+// approvedByNobody is what every gate of approvals would be open for.
+func approvedByNobody(promotion *unstructured.Unstructured) {
+	set([]any{trueFor(v1alpha1.ConditionApproved, v1alpha1.ReasonRulesMet)}, "status", "conditions")(promotion)
+}
+
+func trueFor(condition, reason string) map[string]any {
+	return map[string]any{
+		"type": condition, "status": "True", "reason": reason, "message": "As somebody says.", "observedGeneration": int64(1),
+		"lastTransitionTime": "2026-01-01T00:00:00Z",
 	}
-	Expect(unstructured.SetNestedSlice(object.Object, []any{condition}, "status", "conditions")).To(Succeed())
 }
 
 var (
@@ -105,7 +114,7 @@ func numbered(sequence int64, end string) func(*unstructured.Unstructured) {
 }
 
 var objects = []attack{
-	{"G10", "the administrator writes a Promotion's status", cluster.Admin, planned, ready, statuses, false},
+	{"G10", "the administrator writes a Promotion's status", cluster.Admin, planned, approvedByNobody, statuses, false},
 	{"G10", "a user writes a Promotion's plan", cluster.Mallory, planned, set(string(planB), "status", "plan", "digest"), statuses, false},
 	{"G10", "an approver takes the start away", cluster.Alice, started, unset("status", "startTime"), statuses[:3], false},
 	{"G10", "a user writes a Release's status", cluster.Mallory, aRelease, ready, statuses, false},
