@@ -95,13 +95,16 @@ const unproved = -1
 // appendAfter is Append for a caller who knows that up to a sequence number there is no such record of the promotion.
 func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.AuditHead, proved int64, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
 	environment := types.NamespacedName{Namespace: project, Name: entry.Environment}
-	for range appendAttempts {
-		state, err := l.State(ctx, environment, hint)
-		if err != nil {
-			return nil, err
-		}
-		if found, err := l.already(ctx, project, state, proved, entry); found != nil || err != nil {
-			return found, err
+	for attempt := range appendAttempts {
+		state, certain := l.remembered(environment, hint, proved, entry)
+		if !certain || attempt > 0 {
+			var err error
+			if state, err = l.State(ctx, environment, hint); err != nil {
+				return nil, err
+			}
+			if found, err := l.already(ctx, project, state, proved, entry); found != nil || err != nil {
+				return found, err
+			}
 		}
 		record, err := audit.Seal(project, state.Head, entry)
 		if err != nil {
@@ -119,6 +122,19 @@ func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.
 		return record, nil
 	}
 	return nil, fmt.Errorf("write audit record of environment %q: %d others were written first", entry.Environment, appendAttempts)
+}
+
+// remembered is the state that this process last saw, and whether an entry may follow it without another look: it is the intent of a promotion that was proved
+// by then to have nothing on record, with no rollout open, or the outcome of the rollout that is open. If somebody else has written since, that has taken the number.
+func (l *Ledger) remembered(environment types.NamespacedName, hint v1alpha1.AuditHead, proved int64, entry v1alpha1.AuditRecordSpec) (state audit.State, certain bool) {
+	state, found := l.Known(environment)
+	switch {
+	case !found || state.Head.Sequence < hint.Sequence:
+		return state, false
+	case entry.Type == v1alpha1.AuditIntent:
+		return state, state.Open == nil && state.Head.Sequence == proved
+	}
+	return state, audit.IsOutcome(entry.Type) && state.Open != nil && state.Open.Spec.Promotion.UID == entry.Promotion.UID
 }
 
 // already finds the record that an entry would be written a second time of. Another process may have written it: one that took over, or one that does not

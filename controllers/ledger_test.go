@@ -152,6 +152,56 @@ func TestAnIntentIsTakenWhileNoOtherIsOpen(t *testing.T) {
 	}
 }
 
+func TestWhatMayFollowWhatIsRememberedIsWrittenWithoutAnotherLook(t *testing.T) {
+	for name, c := range map[string]struct {
+		before [][2]string
+		proved int64
+		hint   int64
+		kind   v1alpha1.AuditType
+		looks  bool
+	}{
+		"an intent that was proved":             {before: [][2]string{{"Rejected", "one"}}, proved: 1, kind: v1alpha1.AuditIntent},
+		"an intent that was proved before that": {before: [][2]string{{"Rejected", "one"}}, proved: 0, kind: v1alpha1.AuditIntent, looks: true},
+		"an intent while another is open":       {before: [][2]string{{"Intent", "one"}}, proved: 1, kind: v1alpha1.AuditIntent, looks: true},
+		"an intent behind what the status says": {before: [][2]string{{"Rejected", "one"}}, proved: 1, hint: 2, kind: v1alpha1.AuditIntent, looks: true},
+		"the outcome of what is open":           {before: [][2]string{{"Intent", "two"}}, proved: unproved, kind: v1alpha1.AuditSucceeded},
+		"the outcome of something else":         {before: [][2]string{{"Intent", "one"}}, proved: unproved, kind: v1alpha1.AuditSucceeded, looks: true},
+		"an outcome while nothing is open":      {before: [][2]string{{"Rejected", "one"}}, proved: 1, kind: v1alpha1.AuditFailed, looks: true},
+		"an override":                           {before: [][2]string{{"Intent", "two"}}, proved: 1, kind: v1alpha1.AuditOverridden, looks: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			s := history(t, c.before...)
+			l := NewLedger(s, s, io.Discard)
+			_, err := l.State(t.Context(), toProduction, v1alpha1.AuditHead{})
+			g.Expect(err).NotTo(HaveOccurred())
+			s.broken = map[string]error{"list": errBroken, audit.Name("production", 2): errBroken, audit.Name("production", 3): errBroken}
+			s.create = func(client.Object) error { s.broken = nil; return nil }
+			_, err = l.appendAfter(t.Context(), "shop", v1alpha1.AuditHead{Sequence: c.hint}, c.proved, entered(c.kind, "two"))
+			if c.looks {
+				g.Expect(err).To(MatchError(errBroken))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(headAt(s, 2)).NotTo(BeZero())
+		})
+	}
+}
+
+func TestWhatIsRememberedOfAHistoryIsLookedAtAgainOnceAnotherHasWritten(t *testing.T) {
+	g := NewWithT(t)
+	s := history(t, [2]string{"Intent", "two"})
+	l := NewLedger(s, s, io.Discard)
+	_, err := l.State(t.Context(), toProduction, v1alpha1.AuditHead{})
+	g.Expect(err).NotTo(HaveOccurred())
+	ended, err := NewLedger(s, s, io.Discard).Append(t.Context(), "shop", v1alpha1.AuditHead{}, entered(v1alpha1.AuditFailed, "two"))
+	g.Expect(err).NotTo(HaveOccurred())
+	record, err := l.Append(t.Context(), "shop", v1alpha1.AuditHead{}, entered(v1alpha1.AuditSucceeded, "two"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(record.Spec).To(Equal(ended.Spec), "there is one end on record, and it is the first")
+	g.Expect(s.objects).To(HaveLen(2))
+}
+
 func TestARecordThatAnotherWriterWasQuickerWithIsFollowed(t *testing.T) {
 	g := NewWithT(t)
 	s := history(t)
