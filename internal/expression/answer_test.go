@@ -53,6 +53,53 @@ func TestAnAnswerIsJudgedByItsStatusHeadersBodyAndText(t *testing.T) {
 	}
 }
 
+// What is in a body has no type before it is there. Each kind of value that can be written can be compared with it, on either side.
+func TestWhatIsInABodyCanBeComparedWithEverySimpleValue(t *testing.T) {
+	for source, want := range map[string]bool{
+		"body.state == 'approved'":                        true,
+		"'approved' == body.state":                        true,
+		"'approved' != body.state":                        false,
+		"body.open == false":                              true,
+		"body.open != false":                              false,
+		"body.count == 3":                                 true,
+		"body.count == uint(3)":                           true,
+		"body.rate == 0.005":                              true,
+		"body.owner != null":                              false,
+		"body.state == b'approved'":                       false,
+		"body.state == duration('1h')":                    false,
+		"body.state == timestamp('2026-11-01T00:00:00Z')": false,
+		"body.state in ['approved', 'done']":              true,
+		"'is ' + body.state == 'is approved'":             true,
+		"body.state + '!' == 'approved!'":                 true,
+		"body.items == []":                                false,
+		"[] != body.items":                                true,
+		"body == {}":                                      false,
+		"{} != body":                                      true,
+	} {
+		answer, err := CompileAnswer(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got, err := answer.Passes(200, headers, ticket, ""); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", source, got, err, want)
+		}
+	}
+}
+
+// A list may hold each list before it twice: what compares two of them can take for ever, and is counted too late.
+func TestWhatHoldsValuesIsNotComparedAsAWhole(t *testing.T) {
+	for _, source := range []string{
+		"body == body", "body != body", "[body] == [body]", "[[1]] == [[1]]", "[[1]] != [[1]]", "body == [body]", "[body] == body",
+		"body == {'a': 1}", "{'a': 1} == body", "{'a': 1} == {'a': 1}", "headers == headers", "optional.of(1) == optional.of(1)",
+	} {
+		_, err := CompileAnswer(source)
+		if err == nil || !strings.HasPrefix(err.Error(), "lists, maps and objects must not be compared as a whole") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
 func TestAnErrorPointsIntoTheExpressionOfACheck(t *testing.T) {
 	for source, want := range map[string]string{
 		"stats == 200":                  "undeclared reference to 'stats' (line 1, column 1): stats == 200",

@@ -52,7 +52,7 @@ func (l language) checkCost(parsed *cel.Ast) error {
 // times says how far a cost is from its limit; what has no bound is no number that helps anybody.
 func times(cost uint64) string {
 	switch factor := float64(cost) / costLimit; {
-	case cost == math.MaxUint64 || factor > 1e6:
+	case factor > 1e6:
 		return "more than a million times"
 	case factor < 10:
 		return fmt.Sprintf("%.1f times", math.Ceil(factor*10)/10)

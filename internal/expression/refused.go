@@ -4,6 +4,7 @@
 package expression
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/google/cel-go/cel"
@@ -104,7 +105,7 @@ func unbounded(checked *ast.AST, call ast.CallExpr) string {
 
 // accumulates tells the list that CEL's own macros collect into; nobody can write its name.
 func accumulates(operand ast.Expr) bool {
-	return operand.Kind() == ast.IdentKind && operand.AsIdent() == hiddenAccumulator
+	return operand.AsIdent() == hiddenAccumulator
 }
 
 const hiddenAccumulator = "@result"
@@ -129,15 +130,13 @@ func element(container *types.Type) *types.Type {
 	return types.DynType
 }
 
-// scalar tells whether a value of that type is one value, which is compared in one step.
+// scalars are the kinds of one value, which is compared in one step. All others hold values, or nobody knows what they hold.
+var scalars = []types.Kind{
+	types.BoolKind, types.BytesKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.StringKind, types.TimestampKind,
+	types.TypeKind, types.UintKind,
+}
+
+// scalar tells whether a value of that type is one value.
 func scalar(t *types.Type) bool {
-	switch t.Kind() {
-	case types.BoolKind, types.BytesKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.StringKind,
-		types.TimestampKind, types.TypeKind, types.UintKind:
-		return true
-	case types.UnspecifiedKind, types.DynKind, types.AnyKind, types.ErrorKind, types.ListKind, types.MapKind, types.OpaqueKind,
-		types.StructKind, types.TypeParamKind, types.UnknownKind:
-		return false
-	}
-	return false
+	return slices.Contains(scalars, t.Kind())
 }

@@ -90,6 +90,53 @@ func TestARuleSeesThePlanAndWhatItIsFor(t *testing.T) {
 	}
 }
 
+// A rule that asks for labels first must not pass over an object because it has none: what a rule does not say is an error, which holds the promotion.
+func TestLabelsCanBeAskedForWhereAnObjectHasNone(t *testing.T) {
+	in := asked()
+	in.Release.Labels, in.Release.Annotations, in.Environment.Labels = nil, nil, nil
+	for source, want := range map[string]bool{
+		"has(release.labels) && has(release.annotations) && has(environment.labels)": true,
+		"release.labels == {} && environment.labels == {}":                           true,
+		"'team' in release.labels":                                                   false,
+		"release.annotations[?'team'].orValue('') == ''":                             true,
+	} {
+		rule, err := CompileRule(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got, err := rule.Applies(in); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", source, got, err, want)
+		}
+	}
+}
+
+// The other list may be of whatever type: a comparison with a text or a number takes one step.
+func TestListsOfTextsOrNumbersCanBeComparedAsSets(t *testing.T) {
+	for source, want := range map[string]bool{
+		"sets.contains([release.version], ['1.4.0'])":                                   true,
+		"sets.contains([dyn(release.version)], ['1.4.0'])":                              true,
+		"sets.contains(['1.4.0'], [dyn(release.version)])":                              true,
+		"sets.intersects(plan.changes.map(c, dyn(c.kind)), ['Secret'])":                 false,
+		"sets.equivalent(plan.changes.map(c, c.action), ['Create', 'Update', 'Prune'])": true,
+	} {
+		rule, err := CompileRule(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got, err := rule.Applies(asked()); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", source, got, err, want)
+		}
+	}
+	for _, function := range []string{"contains", "intersects", "equivalent"} {
+		want := "function 'sets." + function + "' must be used with lists of texts or numbers"
+		if _, err := CompileRule("sets." + function + "(plan.changes, plan.changes)"); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", function, err)
+		}
+	}
+}
+
 func TestTheStageOfAnEnvironmentIsTheOneThatItNames(t *testing.T) {
 	rule, err := CompileRule("environment.stage == 'live'")
 	if err != nil {
