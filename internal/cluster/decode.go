@@ -60,7 +60,7 @@ func checkStructure(content []byte) error {
 
 func checkNode(node *yamlv3.Node, depth int) error {
 	switch {
-	case node.Kind == yamlv3.AliasNode || node.Anchor != "":
+	case node.Anchor != "": // no alias comes before its anchor
 		return fmt.Errorf("must not have YAML anchors and aliases, as in line %d: %s", node.Line, remedy)
 	case depth > maxDepth:
 		return fmt.Errorf("must not be nested as deeply as in line %d: %s", node.Line, remedy)

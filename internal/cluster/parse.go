@@ -231,9 +231,7 @@ func serverOf(written string) (string, error) {
 	const name = "`clusters[0].cluster.server`"
 	server, err := url.Parse(written)
 	switch {
-	case written == "":
-		return "", fmt.Errorf("must name the API server in %s, such as https://api.example.com:6443", name)
-	case err != nil || server.Opaque != "" || server.Hostname() == "":
+	case err != nil || server.Hostname() == "":
 		return "", fmt.Errorf("must have an address such as https://api.example.com:6443 in %s", name)
 	case server.Scheme != "https":
 		return "", fmt.Errorf("must have an address that begins with https:// in %s", name)
@@ -242,9 +240,6 @@ func serverOf(written string) (string, error) {
 	case server.RawQuery != "" || server.ForceQuery || server.Fragment != "":
 		return "", fmt.Errorf("must not have anything behind the path in %s", name)
 	}
-	host := strings.ToLower(server.Host)
-	if server.Port() == "443" {
-		host = strings.TrimSuffix(host, ":443")
-	}
-	return "https://" + strings.TrimSuffix(host, ":") + strings.TrimRight(server.EscapedPath(), "/"), nil
+	host := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(server.Host), ":443"), ":")
+	return "https://" + host + strings.TrimRight(server.EscapedPath(), "/"), nil
 }

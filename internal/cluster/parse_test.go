@@ -83,6 +83,7 @@ func TestAKubeconfigIsRefusedWith(t *testing.T) {
 		"a plain string":           {"s3cr3t", "is not a kubeconfig", onlyOne},
 		"two documents":            {good + "---\n" + good, "one YAML document", onlyOne},
 		"another kind":             {strings.Replace(good, "kind: Config", "kind: Secret", 1), "`kind: Config`", ""},
+		"another version":          {strings.Replace(good, "apiVersion: v1", "apiVersion: v2", 1), "`apiVersion: v1`", ""},
 		"a YAML bomb":              {bomb(), "anchors and aliases, as in line 1", onlyOne},
 		"an alias":                 {withUser("token: &a s3cr3t, password: *a"), "anchors and aliases", onlyOne},
 		"deep nesting":             {good + "extensions: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "nested", onlyOne},
@@ -93,7 +94,7 @@ func TestAKubeconfigIsRefusedWith(t *testing.T) {
 		"two contexts":             {strings.Replace(good, "contexts: [", "contexts: [{name: s3cr3t, context: {}}, ", 1), "exactly one entry in `contexts`, and has 2", onlyOne},
 		"two clusters":             {strings.Replace(good, "clusters: [", "clusters: [{name: s3cr3t, cluster: {}}, ", 1), "exactly one entry in `clusters`", onlyOne},
 		"two users":                {strings.Replace(good, "users: [", "users: [{name: s3cr3t, user: {}}, ", 1), "exactly one entry in `users`", onlyOne},
-		"no current context":       {strings.Replace(good, "current-context: remote", "current-context: ''", 1), "`current-context`", onlyOne},
+		"no current context":       {strings.Replace(good, "current-context: remote", "current-context: ''", 1), "must name its context in `current-context`", onlyOne},
 		"another current context":  {strings.Replace(good, "current-context: remote", "current-context: s3cr3t", 1), "`current-context` that is not in `contexts`", onlyOne},
 		"a context of nowhere":     {strings.Replace(good, "cluster: remote,", "cluster: s3cr3t,", 1), "`contexts[0].context.cluster`", onlyOne},
 		"a context of nobody":      {strings.Replace(good, "user: deployer,", "user: s3cr3t,", 1), "`contexts[0].context.user`", onlyOne},
@@ -115,14 +116,19 @@ func TestAKubeconfigIsRefusedWith(t *testing.T) {
 		"no server":                {withCluster("tls-server-name: x"), "`clusters[0].cluster.server`", "https://api.example.com:6443"},
 		"a server over HTTP":       {withCluster("server: 'http://s3cr3t'"), "`clusters[0].cluster.server`", "https://"},
 		"a server without scheme":  {withCluster("server: 's3cr3t:6443'"), "`clusters[0].cluster.server`", "https://"},
+		"a server without a host":  {withCluster("server: 'https:///s3cr3t'"), "`clusters[0].cluster.server`", "https://"},
+		"a server without slashes": {withCluster("server: 'https:s3cr3t'"), "`clusters[0].cluster.server`", "https://"},
 		"a server on a socket":     {withCluster("server: 'unix:///s3cr3t'"), "`clusters[0].cluster.server`", "https://"},
 		"a server with a password": {withCluster("server: 'https://s3cr3t:s3cr3t@example.com'"), "`clusters[0].cluster.server`", "`users`"},
 		"a server with a query":    {withCluster("server: 'https://example.com/?s3cr3t'"), "`clusters[0].cluster.server`", ""},
+		"a server with a '?'":      {withCluster("server: 'https://example.com/?'"), "`clusters[0].cluster.server`", ""},
 		"a server with a fragment": {withCluster("server: 'https://example.com/#s3cr3t'"), "`clusters[0].cluster.server`", ""},
 		"a server that is no URL":  {withCluster("server: 'https://s3cr3t:port'"), "`clusters[0].cluster.server`", "https://"},
 		"authorities of no kind":   {withCluster(server + ", certificate-authority-data: czNjcjN0"), "`clusters[0].cluster.certificate-authority-data`", "PEM"},
 		"no credentials":           {withUser(""), "must have credentials", "`users[0].user.token`"},
-		"a token of two lines":     {withUser("token: \"s3cr3t\\nInjected: x\""), "`users[0].user.token`", ""},
+		"a token of two lines":     {withUser("token: \"s3cr3t\\nInjected:x\""), "`users[0].user.token`", ""},
+		"a token of two words":     {withUser("token: s3cr3t x"), "`users[0].user.token`", ""},
+		"a token beyond ASCII":     {withUser("token: s3cr3té"), "`users[0].user.token`", ""},
 		"a certificate alone":      {withUser("client-certificate-data: " + certificate), "or neither", ""},
 		"a key alone":              {withUser("client-key-data: " + key), "or neither", ""},
 		"another's key":            {withUser("client-certificate-data: " + certificate + ", client-key-data: " + otherKey), "its own key", onlyOne},
@@ -222,6 +228,9 @@ func TestTheDigestIsOfThePlaceAndNotOfTheCredentials(t *testing.T) {
 		if same != first {
 			t.Errorf("the digest changes with %s", name)
 		}
+	}
+	if digest("server: 'https://example.com'", token) != digest("server: 'https://example.com:443'", token) {
+		t.Error("the digest changes with the port that HTTPS stands for")
 	}
 	seen := map[v1alpha1.Digest]string{first: "the first"}
 	for name, changed := range map[string]v1alpha1.Digest{
