@@ -51,10 +51,12 @@ func (a attached) bundles(ctx context.Context) (found []ocispec.Descriptor, more
 					return enough
 				}
 				found = append(found, referrer)
-			case saysNothing(referrer.ArtifactType) && len(unsure) <= a.limits.Bundles:
+			case saysNothing(referrer.ArtifactType):
 				unsure = append(unsure, referrer)
 			}
 		}
+		// One more than is looked at tells that there are more.
+		unsure = unsure[:min(len(unsure), a.limits.Bundles+1)]
 		return nil
 	})
 	more = errors.Is(err, enough) || errors.Is(err, errdef.ErrTooManyPages)
@@ -127,7 +129,7 @@ func (a attached) read(ctx context.Context, from content.Fetcher, described ocis
 	}
 	defer func() { _ = body.Close() }()
 	read, err := content.ReadAll(io.LimitReader(body, most+1), described)
-	if errors.Is(err, content.ErrMismatchedDigest) || errors.Is(err, content.ErrTrailingData) || errors.Is(err, content.ErrInvalidDescriptorSize) {
+	if errors.Is(err, content.ErrMismatchedDigest) || errors.Is(err, content.ErrTrailingData) {
 		return nil, unusable("the registry sent something else than what it lists")
 	}
 	return read, err
@@ -138,11 +140,11 @@ func (a attached) oldTag() string {
 	return a.subject.Algorithm().String() + "-" + a.subject.Encoded() + ".sig"
 }
 
-// has says whether the repository has something by tag or digest.
-func (a attached) has(ctx context.Context, reference string) (bool, error) {
+// lacks says whether the repository does not have something, by tag or digest.
+func (a attached) lacks(ctx context.Context, reference string) (bool, error) {
 	_, err := a.repository.Resolve(ctx, reference)
 	if isAbsent(err) {
-		return false, nil
+		return true, nil
 	}
-	return err == nil, err
+	return false, err
 }

@@ -66,20 +66,67 @@ func TestASignatureIsFoundAmongAThousandOtherReferrers(t *testing.T) {
 	}
 }
 
-func TestNoMoreBundlesThanTheLimitAreLookedAt(t *testing.T) {
+func TestOtherReferrersAreNoUnreadSignatures(t *testing.T) {
 	registry, release := startRegistry(t), newKey(t)
 	artifact := registry.push(t, "shop", "content")
 	var referrers []ocispec.Descriptor
 	for i := range 1000 {
-		referrers = append(referrers, bundleNamed(fmt.Sprint(i)))
+		other := bundleNamed(fmt.Sprint(i))
+		other.ArtifactType = "application/spdx+json"
+		referrers = append(referrers, other)
 	}
 	registry.lists(listed(t, referrers...), nil)
 	err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
-	expectError(t, err, Unsigned, artifact.image()+" has nothing attached that can be read as a signature (the registry lists it and does not have it) "+
-		"(of many signatures only the first 32 were looked at: remove those that are not needed): "+
-		"have \"release\" sign it with `cosign sign "+artifact.image()+"` (cosign 3 or later)")
-	if seen := registry.seen(); seen > 40 {
-		t.Errorf("got %d requests, want at most one for each of 32 bundles", seen)
+	expectError(t, err, Unsigned, artifact.image()+" is not signed, and must be signed by \"release\": have \"release\" sign it with `cosign sign "+
+		artifact.image()+"` (cosign 3 or later)")
+	if seen := registry.seen(); seen > 3 {
+		t.Errorf("got %d requests, want none for what is no bundle", seen)
+	}
+}
+
+func TestASignatureIsFoundThoughTheRegistryDoesNotListOfWhichTypeItIs(t *testing.T) {
+	registry, release := startRegistry(t), newKey(t)
+	artifact := registry.push(t, "shop", "content")
+	good := artifact.attachAs(t, bundleV03, release.bundle(t, statement(artifact.digest())))
+	for _, listedAs := range []string{"", ocispec.MediaTypeEmptyJSON} {
+		good.ArtifactType = listedAs
+		registry.lists(listed(t, good), nil)
+		if err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{}); err != nil {
+			t.Errorf("listed as %q: %v", listedAs, err)
+		}
+	}
+}
+
+func TestNoMoreBundlesThanTheLimitAreLookedAt(t *testing.T) {
+	for _, listedAs := range []string{bundleV03, ""} {
+		t.Run(listedAs, func(t *testing.T) {
+			registry, release := startRegistry(t), newKey(t)
+			artifact := registry.push(t, "shop", "content")
+			var referrers []ocispec.Descriptor
+			for i := range 1000 {
+				one := bundleNamed(fmt.Sprint(i))
+				one.ArtifactType = listedAs
+				referrers = append(referrers, one)
+			}
+			registry.lists(listed(t, referrers...), nil)
+			err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+			expectError(t, err, Unsigned, artifact.image()+" has nothing attached that can be read as a signature (the registry lists it and does not have it) "+
+				"(of many signatures only the first 32 were looked at: remove those that are not needed): "+
+				"have \"release\" sign it with `cosign sign "+artifact.image()+"` (cosign 3 or later)")
+			if seen := registry.seen(); seen > 40 {
+				t.Errorf("got %d requests, want at most one for each of 32 bundles", seen)
+			}
+		})
+	}
+}
+
+func TestAListIsNotReadOnWhenThereAreBundlesEnough(t *testing.T) {
+	registry, release := startRegistry(t), newKey(t)
+	artifact := registry.push(t, "shop", "content")
+	registry.lists(listed(t, bundleNamed("a"), bundleNamed("b")), map[string]string{"Link": "<PATH?page=again>; rel=\"next\""})
+	_ = New(WithLimits(Limits{Bundles: 2})).Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+	if seen := registry.seen(); seen > 4 {
+		t.Errorf("got %d requests, want two for the list and two for bundles", seen)
 	}
 }
 
@@ -162,20 +209,48 @@ func TestAFalseSizeInAListHidesNoSignature(t *testing.T) {
 }
 
 func TestABlobThatIsNotWhatItsDigestSaysIsNoSignature(t *testing.T) {
+	for name, more := range map[string]int{"as long": 0, "longer": 1} {
+		t.Run(name, func(t *testing.T) {
+			registry, release := startRegistry(t), newKey(t)
+			artifact := registry.push(t, "shop", "content")
+			signed := release.bundle(t, statement(artifact.digest()))
+			other := bytes.Repeat([]byte(" "), len(signed)-more)
+			artifact.attach(t, other)
+			registry.answer(func(w http.ResponseWriter, req *http.Request) bool {
+				if !strings.HasSuffix(req.URL.Path, "/blobs/"+digest.FromBytes(other).String()) {
+					return false
+				}
+				w.(http.Flusher).Flush() // it does not say how long it is
+				_, _ = w.Write(signed)
+				return true
+			})
+			err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+			if err == nil || !strings.Contains(err.Error(), "(the registry sent something else than what it lists)") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestAReferrerWhoseManifestIsNotJSONIsNoSignature(t *testing.T) {
 	registry, release := startRegistry(t), newKey(t)
 	artifact := registry.push(t, "shop", "content")
-	signed := release.bundle(t, statement(artifact.digest()))
-	other := bytes.Repeat([]byte(" "), len(signed))
-	artifact.attach(t, other)
+	index := listed(t, bundleNamed("no JSON"))
 	registry.answer(func(w http.ResponseWriter, req *http.Request) bool {
-		if !strings.HasSuffix(req.URL.Path, "/blobs/"+digest.FromBytes(other).String()) {
+		switch {
+		case strings.Contains(req.URL.Path, "/referrers/"):
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
+			_, _ = w.Write(index)
+		case strings.HasSuffix(req.URL.Path, digest.FromString("no JSON").String()):
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			_, _ = io.WriteString(w, "no JSON")
+		default:
 			return false
 		}
-		_, _ = w.Write(signed)
 		return true
 	})
 	err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
-	if err == nil || !strings.Contains(err.Error(), "(the registry sent something else than what it lists)") {
+	if err == nil || !strings.Contains(err.Error(), "(its manifest is not JSON)") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/verify"
@@ -93,26 +94,19 @@ func (s signer) verifyAs(attached *bundle.Bundle, signed digest.Digest, identity
 
 // signedDigest is the digest that a bundle claims to be about. It proves nothing.
 func signedDigest(attached *bundle.Bundle) (digest.Digest, error) {
-	content, err := attached.SignatureContent()
-	if err != nil {
-		return "", err
-	}
-	if message := content.MessageSignatureContent(); message != nil {
-		if message.DigestAlgorithm() != "SHA2_256" {
-			return "", fmt.Errorf("it is about a digest of the kind %q and must be about one of SHA-256", foreign(message.DigestAlgorithm()))
+	if message := attached.GetMessageSignature(); message != nil {
+		signed := message.GetMessageDigest()
+		if signed.GetAlgorithm() != protocommon.HashAlgorithm_SHA2_256 {
+			return "", fmt.Errorf("it is about a digest of the kind %q and must be about one of SHA-256", signed.GetAlgorithm())
 		}
-		return digest.NewDigestFromBytes(digest.SHA256, message.Digest()), nil
-	}
-	payload, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
-	if err != nil {
-		return "", err
+		return digest.NewDigestFromBytes(digest.SHA256, signed.GetDigest()), nil
 	}
 	var statement struct {
 		Subject []struct {
 			Digest map[string]string `json:"digest"`
 		} `json:"subject"`
 	}
-	if err := json.Unmarshal(payload, &statement); err != nil {
+	if err := json.Unmarshal(attached.GetDsseEnvelope().GetPayload(), &statement); err != nil {
 		return "", errors.New("its payload is no in-toto statement")
 	}
 	for _, subject := range statement.Subject {
@@ -127,7 +121,10 @@ func signedDigest(attached *bundle.Bundle) (digest.Digest, error) {
 // stranger says who has signed, as far as it is known. A certificate that none of the trusted roots vouches for is a claim.
 func stranger(attached *bundle.Bundle, signers []signer, signed digest.Digest) string {
 	content, err := attached.VerificationContent()
-	if err != nil || content.Certificate() == nil {
+	if err != nil {
+		return "with a certificate that cannot be read"
+	}
+	if content.Certificate() == nil {
 		if attached.GetMessageSignature() != nil && slices.ContainsFunc(signers, func(s signer) bool { return s.statementOnly }) {
 			return "with a key that is none of theirs, or with an Ed25519 key and no statement, which cannot be verified"
 		}

@@ -69,19 +69,19 @@ func (e *evidence) gather(ctx context.Context) error {
 // unsigned tells what was never signed from what was signed in the old way, and from what is not there.
 func (e *evidence) unsigned(ctx context.Context) error {
 	host := e.repository.Reference.Registry
-	exists, err := e.has(ctx, string(e.subject))
+	missing, err := e.lacks(ctx, string(e.subject))
 	if err != nil {
 		return unreachable(err, host, e.artifact.reference())
 	}
-	if !exists {
+	if missing {
 		return &Error{Reason: Unreachable, Message: fmt.Sprintf("%s does not exist in registry %q, or its Secret does not show it: push it, and sign it; it is tried again",
 			e.artifact.reference(), host)}
 	}
-	old, err := e.has(ctx, e.oldTag())
+	none, err := e.lacks(ctx, e.oldTag())
 	if err != nil {
 		return unreachable(err, host, "tag "+e.oldTag())
 	}
-	if old {
+	if !none {
 		return refusal(Unsigned, "%s has a signature in the old form of cosign only (tag %q), which is not supported: %s", e.artifact.reference(), e.oldTag(), e.sign("anew "))
 	}
 	return refusal(Unsigned, "%s is not signed, and must be signed by %s: %s", e.artifact.reference(), e.names(), e.sign(""))

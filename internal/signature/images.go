@@ -60,7 +60,8 @@ func collectEach(list any, found map[string]bool, path ...string) {
 	items, _ := list.([]any)
 	for _, item := range items {
 		fields, _ := item.(map[string]any)
-		if image, isText, err := unstructured.NestedString(fields, path...); err == nil && isText && image != "" {
+		// What is no text names no image.
+		if image, _, _ := unstructured.NestedString(fields, path...); image != "" {
 			found[image] = true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/source"
 )
 
@@ -48,13 +49,15 @@ func TestTheImagesOfAllKindsOfWorkloadsAreFound(t *testing.T) {
 ---
 {kind: Rollout, spec: {template: {spec: {containers: [{image: custom}]}}}}
 ---
+{kind: JobSet, spec: {replicatedJobs: [{template: {spec: {template: {spec: {containers: [{image: job-set}]}}}}}]}}
+---
 {kind: CustomResourceDefinition, spec: {versions: [{schema: {containers: [{image: none}]}}]}}
 ---
 {kind: ConfigMap, data: {containers: none, volumes: none}}
 ---
-{kind: Odd, spec: {containers: {image: none}, initContainers: [{image: 1}, {image: ""}, 7], volumes: [{image: none}]}}
+{kind: Odd, spec: {containers: {image: none}, initContainers: [{image: 1}, {image: ""}, 7], volumes: [{image: none}], icons: [{image: {reference: none}}]}}
 `))
-	want := []string{"cron-job", "cron-job-init", "custom", "daemon-set", "deployment", "job", "pod", "pod-ephemeral", "pod-init", "pod-template", "replica-set",
+	want := []string{"cron-job", "cron-job-init", "custom", "daemon-set", "deployment", "job", "job-set", "pod", "pod-ephemeral", "pod-init", "pod-template", "replica-set",
 		"replication-controller", "sidecar", "stateful-set", "volume"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -101,7 +104,7 @@ func TestEachImageMustBePinnedAndSigned(t *testing.T) {
 	expectError(t, verify(first.image(), unsigned.image(), second.image()), WrongSigner, unsigned.image()+" is signed, and not by \"release\" but with a key that is none of theirs: "+
 		"have \"release\" sign it with `cosign sign "+unsigned.image()+"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
 
-	third := registry.push(t, "third", "d")
+	third, fourth := registry.push(t, "third", "d"), registry.push(t, "third", "e")
 	registry.answer(func(w http.ResponseWriter, req *http.Request) bool {
 		if strings.Contains(req.URL.Path, "/third/") {
 			w.WriteHeader(http.StatusNotImplemented)
@@ -111,7 +114,7 @@ func TestEachImageMustBePinnedAndSigned(t *testing.T) {
 	})
 	expectError(t, verify(third.image(), unsigned.image()), WrongSigner, unsigned.image()+" is signed, and not by \"release\" but with a key that is none of theirs: "+
 		"have \"release\" sign it with `cosign sign "+unsigned.image()+"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
-	expectError(t, verify(third.image()), Unreachable, "registry \""+registry.host()+"\" could not deliver the list of signatures of "+third.image()+
+	expectError(t, verify(third.image(), fourth.image()), Unreachable, "registry \""+registry.host()+"\" could not deliver the list of signatures of "+third.image()+
 		" (status 501 Not Implemented): check that it is up and reachable; it is tried again")
 }
 
@@ -123,4 +126,24 @@ func TestAnImageIsReadOverTLSUnlessItsRegistryIsNamed(t *testing.T) {
 	if typed := new(Error); !asError(err, &typed) || !typed.Retryable() {
 		t.Errorf("got %v, want plain HTTP to be refused", err)
 	}
+}
+
+func TestAnImageThatIsNamedTwiceIsVerifiedOnce(t *testing.T) {
+	registry, release := startRegistry(t), newKey(t)
+	unsigned := registry.push(t, "shop", "a")
+	tagged := strings.Replace(unsigned.image(), "@", ":v1@", 1)
+	asked := func(images ...string) int {
+		registry.answer(nil)
+		_ = New(WithPlainHTTP(registry.host())).VerifyImages(t.Context(), policyOf(release.signer(t, "release")), images, source.Credentials{})
+		return registry.seen()
+	}
+	if once, twice := asked(unsigned.image()), asked(unsigned.image(), tagged); once != twice {
+		t.Errorf("got %d requests, want %d", twice, once)
+	}
+}
+
+func TestARuleThatCannotBeCarriedOutIsNamedEvenWhereThereAreNoImages(t *testing.T) {
+	err := New().VerifyImages(t.Context(), policyOf(v1alpha1.Signer{Name: "broken", Key: "x"}), nil, source.Credentials{})
+	expectError(t, err, InvalidPolicy, "no signature can be verified before the Environment is mended: `spec.signatures.signers[0].key`: of signer \"broken\" "+
+		"must be a public key as PEM, which begins with \"-----BEGIN PUBLIC KEY-----\": `cosign public-key` writes one")
 }

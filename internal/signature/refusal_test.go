@@ -50,6 +50,24 @@ func TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn(t *testing.T) {
 			attach: func(t *testing.T, p pushed) { p.attach(t, other.bundle(t, statement(p.digest()))) }, reason: WrongSigner,
 			message: "REF is signed, and not by \"release\" or \"ci\" but with a key that is none of theirs: " + sign + stranger,
 		},
+		"a key has signed as a message that is none of the signers'": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, other.messageBundle(t, p.manifest)) }, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but with a key that is none of theirs: " + sign + stranger,
+		},
+		"a key has signed twice that is none of the signers', and something else is attached": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, []byte("[]"), other.bundle(t, statement(p.digest())), newKey(t).bundle(t, statement(p.digest())))
+			}, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but with a key that is none of theirs: " + sign + stranger,
+		},
+		"the certificate names nobody": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, other.bundleWith(t, other.certificate(t), p.digest())) }, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but with a certificate that names nobody: " + sign + stranger,
+		},
+		"the certificate cannot be read": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, other.bundleWith(t, []byte("x"), p.digest())) }, reason: WrongSigner,
+			message: "REF is signed, and not by \"release\" or \"ci\" but with a certificate that cannot be read: " + sign + stranger,
+		},
 		"somebody else has signed": {
 			attach: func(t *testing.T, p pushed) {
 				p.attach(t, sigstore.bundle(t, "mallory@example.com", issuer, statement(p.digest()), all))
@@ -117,6 +135,16 @@ func TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn(t *testing.T) {
 			attach: func(t *testing.T, p pushed) { p.attach(t, make([]byte, 1<<20+1)) }, reason: Unsigned,
 			message: "REF has nothing attached that can be read as a signature (it has 1048577 bytes, of at most 1048576): " + sign,
 		},
+		"the message is signed by a digest of another kind": {
+			attach: func(t *testing.T, p pushed) {
+				p.attach(t, []byte(strings.Replace(string(release.messageBundle(t, p.manifest)), "SHA2_256", "SHA2_512", 1)))
+			}, reason: Unsigned,
+			message: "REF has nothing attached that can be read as a signature (it is about a digest of the kind \"SHA2_512\" and must be about one of SHA-256): " + sign,
+		},
+		"what is signed is no statement": {
+			attach: func(t *testing.T, p pushed) { p.attach(t, release.bundle(t, []byte(p.digest()))) }, reason: Unsigned,
+			message: "REF has nothing attached that can be read as a signature (its payload is no in-toto statement): " + sign,
+		},
 		"the statement names no digest": {
 			attach: func(t *testing.T, p pushed) { p.attach(t, release.bundle(t, statementOf(signPredicate))) }, reason: Unsigned,
 			message: "REF has nothing attached that can be read as a signature (its statement names no SHA-256 digest): " + sign,
@@ -130,6 +158,15 @@ func TestWhatDoesNotCountAsSignedIsRefusedWithAMessageOfItsOwn(t *testing.T) {
 			message := strings.NewReplacer("REF", artifact.image(), "HEX", artifact.digest().Encoded()).Replace(test.message)
 			expectError(t, err, test.reason, message)
 		})
+	}
+}
+
+func TestACertificateIsBelievedByNobodyWhereNoSignerIsKeyless(t *testing.T) {
+	artifact, release := startRegistry(t).push(t, "shop", "content"), newKey(t)
+	artifact.attach(t, newAuthority(t).bundle(t, subject, issuer, statement(artifact.digest()), proofs{log: true, timestamp: true}))
+	err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+	if err == nil || !strings.Contains(err.Error(), "by somebody who claims to be \""+subject+"\" of issuer \""+issuer+"\", which is not believed: no signer is `keyless`") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -165,6 +202,14 @@ func TestAMessageSignatureByAnEd25519KeyCannotBeVerified(t *testing.T) {
 	expectError(t, err, WrongSigner, artifact.image()+" is signed, and not by \"release\" but with a key that is none of theirs, or with an Ed25519 key and no statement, "+
 		"which cannot be verified: have \"release\" sign it with `cosign sign "+artifact.image()+
 		"` (cosign 3 or later), or have an owner of the Environment add who signed to `spec.signatures.signers`")
+
+	// A statement can: another key has signed it.
+	another := startRegistry(t).push(t, "shop", "content")
+	another.attach(t, newKey(t).bundle(t, statement(another.digest())))
+	err = New().Verify(t.Context(), policyOf(release.signer(t, "release")), another.artifact(), source.Credentials{})
+	if err == nil || !strings.Contains(err.Error(), "but with a key that is none of theirs: have ") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestATrustedRootWithHalfATimestampAuthorityEndsNothing(t *testing.T) {
@@ -252,6 +297,25 @@ func TestARegistryThatCannotBeAskedIsAFaultThatPasses(t *testing.T) {
 	}
 }
 
+// What nobody could read may be there: it must not be said to be unsigned, or missing.
+func TestARegistryThatFailsBeforeItIsSeenWhyNothingIsAttachedIsAFaultThatPasses(t *testing.T) {
+	registry, release := startRegistry(t), newKey(t)
+	artifact := registry.push(t, "shop", "content")
+	oldTag := "sha256-" + artifact.digest().Encoded() + ".sig"
+	for reference, what := range map[string]string{artifact.digest().String(): artifact.image(), oldTag: "tag " + oldTag} {
+		registry.answer(func(w http.ResponseWriter, req *http.Request) bool {
+			if !strings.HasSuffix(req.URL.Path, "/manifests/"+reference) {
+				return false
+			}
+			w.WriteHeader(http.StatusNotImplemented)
+			return true
+		})
+		err := New().Verify(t.Context(), policyOf(release.signer(t, "release")), artifact.artifact(), source.Credentials{})
+		expectError(t, err, Unreachable, "registry \""+registry.host()+"\" could not deliver "+what+
+			" (status 501 Not Implemented): check that it is up and reachable; it is tried again")
+	}
+}
+
 func TestWhatIsNotThereIsWaitedFor(t *testing.T) {
 	registry, release := startRegistry(t), newKey(t)
 	registry.push(t, "shop", "content")
@@ -293,6 +357,9 @@ func TestWhatIsNoArtifactCannotBeSigned(t *testing.T) {
 	}
 	err := New().Verify(t.Context(), policy, Artifact{URL: "oci://registry.example.com/shop", Digest: "sha256:abc"}, source.Credentials{})
 	expectError(t, err, NotSignable, "\"sha256:abc\" is not a SHA-256 digest, and no signature can speak of it")
+	long := digest.SHA512.FromString("some")
+	err = New().Verify(t.Context(), policy, Artifact{URL: "oci://registry.example.com/shop", Digest: v1alpha1.Digest(long)}, source.Credentials{})
+	expectError(t, err, NotSignable, "\""+long.String()+"\" is not a SHA-256 digest, and no signature can speak of it")
 }
 
 func TestAProofIsRememberedAndARefusalIsNot(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"math/big"
 	"testing"
 	"time"
 
@@ -131,6 +132,27 @@ func (k key) messageBundle(t *testing.T, artifact []byte) []byte {
 	return encode(t, &protobundle.Bundle{
 		MediaType: bundleV03, VerificationMaterial: publicKeyHint(), Content: messageSignature(sum[:], k.sign(t, artifact)),
 	})
+}
+
+// bundleWith a certificate, of whatever the key is for.
+func (k key) bundleWith(t *testing.T, certificate []byte, signed digest.Digest) []byte {
+	t.Helper()
+	payload := statement(signed)
+	return encode(t, &protobundle.Bundle{
+		MediaType: bundleV03, VerificationMaterial: &protobundle.VerificationMaterial{
+			Content: &protobundle.VerificationMaterial_Certificate{Certificate: &protocommon.X509Certificate{RawBytes: certificate}},
+		},
+		Content: envelope(payload, k.sign(t, dsse.PAE("application/vnd.in-toto+json", payload))),
+	})
+}
+
+// certificate that the key has given to itself, and that names nobody.
+func (k key) certificate(t *testing.T) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	made, err := x509.CreateCertificate(rand.Reader, template, template, k.private.Public(), k.private)
+	must(t, err)
+	return made
 }
 
 func publicKeyHint() *protobundle.VerificationMaterial {

@@ -65,6 +65,9 @@ func TestASignatureByOneOfTheSignersIsEnough(t *testing.T) {
 		"an Ed25519 key": {signers: []v1alpha1.Signer{ed25519.signer(t, "release")}, bundles: func(p pushed) [][]byte {
 			return [][]byte{ed25519.bundle(t, statement(p.digest()))}
 		}},
+		"a statement that names the artifact by another hash before": {signers: []v1alpha1.Signer{p256.signer(t, "release")}, bundles: func(p pushed) [][]byte {
+			return [][]byte{p256.bundle(t, statementOf(signPredicate, digest.SHA512.FromBytes(p.manifest), p.digest()))}
+		}},
 		"a message signature by a key": {signers: []v1alpha1.Signer{p256.signer(t, "release")}, bundles: func(p pushed) [][]byte {
 			return [][]byte{p256.messageBundle(t, p.manifest)}
 		}},
@@ -101,4 +104,13 @@ func TestASignatureByOneOfTheSignersIsEnough(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASecretThatIsNotForRegistriesIsAFaultThatCanBeMended(t *testing.T) {
+	login, err := source.ParseBasicAuth(map[string][]byte{"username": []byte(username), "password": []byte(password)}, "git.example.com")
+	must(t, err)
+	artifact := startRegistry(t).push(t, "shop", "content")
+	err = New().Verify(t.Context(), policyOf(newKey(t).signer(t, "release")), artifact.artifact(), login)
+	expectError(t, err, Unreachable, "the Secret with the credentials to read the signatures of "+artifact.image()+
+		" is not for registries: name one of type \"kubernetes.io/dockerconfigjson\"; it is tried again")
 }

@@ -108,7 +108,7 @@ func (u *unpacked) add(header *tar.Header, content io.Reader, spend *budget) err
 		if base := path.Base(name); strings.HasPrefix(base, whiteoutPrefix) {
 			return u.addWhiteout(name, base)
 		}
-		return u.addFile(name, header.Size, content, spend)
+		return u.addFile(name, content, spend)
 	default:
 		return fmt.Errorf("entry %q is %s; only regular files and folders are allowed: put the file itself there",
 			foreign(name), entryKind(header.Typeflag))
@@ -129,12 +129,9 @@ func (u *unpacked) addWhiteout(name, base string) error {
 	return nil
 }
 
-func (u *unpacked) addFile(name string, size int64, content io.Reader, spend *budget) error {
+func (u *unpacked) addFile(name string, content io.Reader, spend *budget) error {
 	if name == "." {
 		return errors.New("has a file without a name: take it out")
-	}
-	if size > spend.limits.FileBytes {
-		return fileTooLarge(name, spend.limits)
 	}
 	data, err := io.ReadAll(io.LimitReader(content, spend.limits.FileBytes+1))
 	if err != nil {

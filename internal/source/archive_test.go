@@ -31,6 +31,8 @@ func TestArchivesHoldOnlyFilesBelowTheirRoot(t *testing.T) {
 		"a hard link":                              {entries: []archived{{name: "l", kind: tar.TypeLink, link: "a"}}, want: `"l" is a hard link`},
 		"a device":                                 {entries: []archived{{name: "d", kind: tar.TypeChar}}, want: `"d" is a device`},
 		"a block device":                           {entries: []archived{{name: "d", kind: tar.TypeBlock}}, want: `"d" is a device`},
+		"an entry of an unknown kind":              {entries: []archived{{name: "d", kind: tar.TypeCont}}, want: `"d" is of the unknown type`},
+		"an entry without a name":                  {entries: []archived{{name: "", kind: tar.TypeDir}}, want: "entry without a name"},
 		"a pipe":                                   {entries: []archived{{name: "d", kind: tar.TypeFifo}}, want: `"d" is a device or a pipe`},
 		"a path out of the archive":                {entries: []archived{file("a/../../b", "x")}, want: `leads out of the artifact`},
 		"a path that leads out and in again":       {entries: []archived{file("a/../b", "x")}, want: `must not contain ".."`},
@@ -45,6 +47,8 @@ func TestArchivesHoldOnlyFilesBelowTheirRoot(t *testing.T) {
 		"a path of the allowed length":             {entries: []archived{file(strings.Repeat("é", 512), "x")}},
 		"a path longer than allowed":               {entries: []archived{file(strings.Repeat("a", 1025), "x")}, want: "at most 1024 are allowed"},
 		"a whiteout of nothing":                    {entries: []archived{file("a/.wh.", "")}, want: "not a whiteout"},
+		"a whiteout of the folder itself":          {entries: []archived{file("a/.wh..", "")}, want: "not a whiteout"},
+		"a whiteout of a whiteout":                 {entries: []archived{file("a/.wh..wh.b", "")}, want: "not a whiteout"},
 		"a whiteout that leads out of the archive": {entries: []archived{file("a/.wh...", "")}, want: "not a whiteout"},
 	} {
 		for form, wrap := range map[string]func([]byte) []byte{
@@ -88,6 +92,7 @@ func TestArchivesAreCutOffAtTheirLimits(t *testing.T) {
 		"a gzip that is none":            {archive: []byte{0x1f, 0x8b, 0, 0}, want: "not a readable tar archive"},
 		"a compression that is unknown":  {archive: []byte{0x28, 0xb5, 0x2f, 0xfd, 0}, want: "zstd"},
 		"an archive that breaks off":     {archive: tarOf(t, file("a", strings.Repeat("x", 100)))[:600], want: "not a readable tar archive"},
+		"one that breaks off in a file":  {archive: tarOf(t, file("a", "x"), file("a", strings.Repeat("x", 100)))[:1600], want: "not a readable tar archive"},
 		"nothing":                        {archive: nil},
 		"padding that is larger than it": {archive: gzipped(t, append(tarOf(t, file("a", "")), make([]byte, 20_000)...))},
 	} {
@@ -96,6 +101,14 @@ func TestArchivesAreCutOffAtTheirLimits(t *testing.T) {
 			expectMessage(t, err, row.want)
 		})
 	}
+}
+
+func TestAnArchiveMayUseUpItsLimit(t *testing.T) {
+	archive := tarOf(t, file("a", "x"))[:1024] // without the blocks at the end, which not every tool writes
+	_, err := unpack(archive, newBudget(Limits{DecompressedBytes: 1024}.withDefaults()))
+	expectMessage(t, err, "")
+	_, err = unpack(archive, newBudget(Limits{DecompressedBytes: 1023}.withDefaults()))
+	expectMessage(t, err, "larger than 1023 bytes")
 }
 
 func TestADecompressionBombIsCutOffWhileItStreams(t *testing.T) {
@@ -125,10 +138,32 @@ func TestArchivesShareOneBudget(t *testing.T) {
 
 func TestTitlesAreHeldToTheSameRulesAsArchives(t *testing.T) {
 	for title, want := range map[string]string{
-		"a/b.yaml": "", "./b.yaml": "", "../b.yaml": "leads out", "/b.yaml": "absolute", ".": "without a name", "": "without a name", `a\b`: "backslash",
+		"a/b.yaml": "", "./b.yaml": "", "../b.yaml": "leads out", "/b.yaml": "absolute", ".": "without a name", "": "entry without a name", `a\b`: "backslash",
 	} {
 		t.Run(title, func(t *testing.T) {
 			expectMessage(t, Tree{}.addTitled(title, nil, newBudget(DefaultLimits())), want)
+		})
+	}
+}
+
+func TestTitledFilesAreCutOffAtTheLimitsOfTheArtifact(t *testing.T) {
+	for name, row := range map[string]struct {
+		sizes []int
+		want  string
+	}{
+		"files of the allowed size":   {sizes: []int{10, 10, 5}},
+		"a file that is too large":    {sizes: []int{11}, want: `"0" is larger than 10 bytes`},
+		"more bytes than allowed":     {sizes: []int{10, 10, 6}, want: "limit of files or bytes"},
+		"more files than are allowed": {sizes: []int{0, 0, 0, 0}, want: "limit of files or bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, spend := Tree{}, newBudget(Limits{FileBytes: 10, DecompressedBytes: 25, Files: 3}.withDefaults())
+			var err error
+			for i, size := range row.sizes {
+				expectMessage(t, err, "")
+				err = tree.addTitled(fmt.Sprint(i), make([]byte, size), spend)
+			}
+			expectMessage(t, err, row.want)
 		})
 	}
 }

@@ -75,16 +75,14 @@ func ParseBasicAuth(secretData map[string][]byte, hosts string) (Credentials, er
 var originPattern = regexp.MustCompile(`^(https?://)?[a-zA-Z0-9.\-]+(:[0-9]{1,5})?/?$`)
 
 func parseOrigin(entry string) (*url.URL, error) {
-	full := entry
-	if !strings.Contains(entry, "://") {
-		full = "https://" + entry
-	}
-	origin, err := url.Parse(full)
-	if err != nil || !originPattern.MatchString(entry) {
+	if !originPattern.MatchString(entry) {
 		return nil, fmt.Errorf("the Secret's annotation %q has %q, which is no host: write HOST or HOST:PORT, or http://HOST[:PORT] where it may be sent over plain HTTP",
 			v1alpha1.AnnotationSourceHosts, foreign(entry))
 	}
-	return origin, nil
+	if !strings.Contains(entry, "://") {
+		entry = "https://" + entry
+	}
+	return url.Parse(entry)
 }
 
 func originText(u *url.URL) string { return strings.ToLower(u.Scheme + "://" + u.Host) }

@@ -49,8 +49,12 @@ func TestBasicAuthIsBoundToTheHostsThatItsSecretNames(t *testing.T) {
 			if err != nil {
 				expectError(t, err, v1alpha1.ReasonFetchFailed, "spec.source.git.secretRef", v1alpha1.AnnotationSourceHosts)
 			}
-			if text := fmt.Sprintf("%v %+v %#v %s", credentials, credentials, credentials, credentials); strings.Contains(text, "geheim") {
-				t.Errorf("the password is printed: %s", text)
+			if plain := `adds "http://git.example.org"`; err != nil && strings.Contains(err.Error(), plain) != (server.Scheme == "http") {
+				t.Errorf("%v: whoever follows this allows plain HTTP where it was asked for, and nowhere else", err)
+			}
+			text := fmt.Sprintf("%v %+v %#v %s", credentials, credentials, credentials, credentials)
+			if strings.Contains(text, "geheim") || !strings.Contains(text, "servers") {
+				t.Errorf("the credentials are printed as %s", text)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,7 +153,7 @@ func (s *lfsStore) serve(w http.ResponseWriter, request *http.Request) bool {
 		}
 		for i, one := range asked.Objects {
 			if _, found := s.files[one.OID]; found {
-				asked.Objects[i].Actions = map[string]lfsAction{"download": {Href: s.href(one.OID), Header: map[string]string{"X-Token": "granted"}}}
+				asked.Objects[i].Actions = map[string]lfsAction{"download": {Href: s.href(one.OID), Header: map[string]string{"X-Token": "granted", "Authorization": "granted"}}}
 			}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"objects": asked.Objects})
@@ -192,6 +193,9 @@ func TestAllowedFilesInGitLFSAreFetchedAndVerified(t *testing.T) {
 	expectTree(t, tree, want)
 	if len(store.auth) != lfsBatch+6 && len(store.auth) != lfsBatch+5 {
 		t.Errorf("%d files were fetched", len(store.auth))
+	}
+	if i := slices.IndexFunc(store.auth, func(sent string) bool { return sent != "granted" }); i >= 0 {
+		t.Errorf("a file was asked for with %q, and not with what the server has said to send", store.auth[i])
 	}
 	// The digest covers the files, not the pointers, and they are kept as well.
 	g.server.Close()

@@ -18,7 +18,6 @@ import (
 // Media types and annotations of the tools that push artifacts.
 const (
 	mediaTypeDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
-	mediaTypeDockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
 	mediaTypeDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar"
 	mediaTypeDockerLayerGz  = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	mediaTypeFluxContent    = "application/vnd.cncf.flux.content.v1.tar+gzip"
@@ -129,7 +128,7 @@ func (a *artifact) parseManifest(encoded []byte) (*ocispec.Manifest, error) {
 	}
 	mediaType := manifest.MediaType
 	switch {
-	case mediaType == ocispec.MediaTypeImageIndex, mediaType == mediaTypeDockerList, manifest.Manifests != nil:
+	case manifest.Manifests != nil:
 		return nil, invalid(a.field, "is an index of %d artifacts (for several platforms): set `digest` to that of one of them, "+
 			"or push the manifests as a single artifact", len(manifest.Manifests))
 	case mediaType != "" && mediaType != ocispec.MediaTypeImageManifest && mediaType != mediaTypeDockerManifest:
@@ -187,22 +186,18 @@ func (m *manifests) tree(ctx context.Context, manifest *ocispec.Manifest) (Tree,
 func shortDigest(layer digest.Digest) string { return layer.String()[:len("sha256:")+12] }
 
 func (t Tree) addLayer(form layerForm, title string, blob []byte, spend *budget) error {
-	switch form {
-	case formFile:
+	if form == formFile {
 		return t.addTitled(title, blob, spend)
-	case formArchive, formImage:
-		layer, err := unpack(blob, spend)
-		if err != nil {
-			return err
-		}
-		if form == formImage {
-			t.overlay(layer)
-			return nil
-		}
-		return t.addArchive(layer)
-	case formEmpty, formUnknown:
 	}
-	return errors.New("is of no known form: push it with oras, flux or crane")
+	layer, err := unpack(blob, spend)
+	if err != nil {
+		return err
+	}
+	if form == formImage {
+		t.overlay(layer)
+		return nil
+	}
+	return t.addArchive(layer)
 }
 
 // addArchive puts an archive beside what is there. It is not a layer of an image, so that it has nothing to remove.

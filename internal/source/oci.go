@@ -147,7 +147,7 @@ func checkWanted(field string, pinned, want v1alpha1.Digest) (digest.Digest, err
 	return wanted, nil
 }
 
-// pullManifest gets a manifest by tag or digest. Asked for by digest, it is what the digest says.
+// pullManifest gets a manifest by tag or digest. Asked for by digest, it is what the digest says: the library gives no other description of it.
 func (a *artifact) pullManifest(ctx context.Context, reference, field string) ([]byte, error) {
 	described, body, err := a.repository.Manifests().FetchReference(ctx, reference)
 	if err != nil {
@@ -161,12 +161,8 @@ func (a *artifact) pullManifest(ctx context.Context, reference, field string) ([
 	if int64(len(manifest)) > a.limits.ManifestBytes {
 		return nil, invalid(field, "the manifest of %q is larger than %d bytes: push an artifact with fewer layers", reference, a.limits.ManifestBytes)
 	}
-	want := described.Digest
-	if byDigest := digest.Digest(reference); byDigest.Validate() == nil {
-		want = byDigest
-	}
-	if got := digest.FromBytes(manifest); got != want {
-		return nil, mismatch(field, "the registry sent a manifest with the digest %q for %q: check the registry, or push again", got, want)
+	if got := digest.FromBytes(manifest); got != described.Digest {
+		return nil, mismatch(field, "the registry sent a manifest with the digest %q for %q: check the registry, or push again", got, described.Digest)
 	}
 	return manifest, nil
 }

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
 	orasfile "oras.land/oras-go/v2/content/file"
@@ -145,18 +147,56 @@ func TestArtifactsOfEveryToolAreFetched(t *testing.T) {
 func TestLaterLayersOfAnImageLieOnTopOfEarlierOnes(t *testing.T) {
 	r := startRegistry(t, plainRegistry)
 	pushWithCrane(t, r, "shop", "1",
-		tarOf(t, file("a.yaml", "1"), file("gone.yaml", "1"), file("old/x.yaml", "1"), file("old/y.yaml", "1"), file("was/file", "1")),
-		tarOf(t, file("a.yaml", "2"), file(".wh.gone.yaml", ""), file("old/.wh..wh..opq", ""), file("old/z.yaml", "2"), file("was", "2")))
-	fetcher, source := r.fetcher(t, Limits{}), oci(r.url("shop"), "1", "")
-	digest, err := fetcher.Resolve(t.Context(), source, Credentials{})
-	if err != nil {
-		t.Fatal(err)
+		tarOf(t, file("a.yaml", "1"), file("gone.yaml", "1"), file("old/x.yaml", "1"), file("old/y.yaml", "1"), file("was/file", "1"), file("is", "1")),
+		tarOf(t, file("a.yaml", "2"), file(".wh.gone.yaml", ""), file("old/.wh..wh..opq", ""), file("old/z.yaml", "2"), file("was", "2"), file("is/file", "2")))
+	pushWithCrane(t, r, "shop", "2", tarOf(t, file("a.yaml", "1"), file("old/x.yaml", "1")), tarOf(t, file(".wh..wh..opq", ""), file("b.yaml", "2")))
+	tree, _ := resolveAndFetch(t, r.fetcher(t, Limits{}), oci(r.url("shop"), "1", ""), Credentials{})
+	expectTree(t, tree, map[string]string{"a.yaml": "2", "old/z.yaml": "2", "was": "2", "is/file": "2"})
+	tree, _ = resolveAndFetch(t, r.fetcher(t, Limits{}), oci(r.url("shop"), "2", ""), Credentials{})
+	expectTree(t, tree, map[string]string{"b.yaml": "2"})
+}
+
+func TestALayerIsReadAsItsTypeAndTitleSay(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	archive := gzipped(t, tarOf(t, file("a.yaml", service)))
+	for name, row := range map[string]struct {
+		mediaType, title string
+		// want is what the refusal says; empty where the archive is unpacked.
+		want string
+	}{
+		"a layer of an image":              {mediaType: ocispec.MediaTypeImageLayer},
+		"a gzipped layer of an image":      {mediaType: ocispec.MediaTypeImageLayerGzip},
+		"a layer of Docker's":              {mediaType: mediaTypeDockerLayer},
+		"a gzipped layer of Docker's":      {mediaType: mediaTypeDockerLayerGz},
+		"an archive by its title":          {mediaType: "application/octet-stream", title: "manifests.tar"},
+		"a gzipped archive by its title":   {mediaType: "application/octet-stream", title: "manifests.tar.gz"},
+		"a gzipped archive by short title": {mediaType: "application/octet-stream", title: "manifests.tgz"},
+		"a layer in zstd":                  {mediaType: ocispec.MediaTypeImageLayerZstd, want: "zstd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			layer := pushed{mediaType: row.mediaType, content: archive, annotations: map[string]string{ocispec.AnnotationTitle: row.title}}
+			if row.want != "" {
+				layer.content = []byte{0x28, 0xb5, 0x2f, 0xfd, 0}
+			}
+			digest := r.push(t, "shop", "1", fluxConfig, layer, pushed{mediaType: ocispec.MediaTypeEmptyJSON, content: []byte("{}")})
+			tree, err := r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "1", ""), digest, Credentials{})
+			if row.want != "" {
+				expectError(t, err, v1alpha1.ReasonInvalidSource, fieldOCI, row.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectTree(t, tree, map[string]string{"a.yaml": service})
+		})
 	}
-	tree, err := fetcher.Fetch(t.Context(), source, digest, Credentials{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	expectTree(t, tree, map[string]string{"a.yaml": "2", "old/z.yaml": "2", "was": "2"})
+}
+
+func TestWhatItsManifestShowsIsRefusedWhenTheArtifactIsResolved(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	r.push(t, "shop", "1", fluxConfig, pushed{mediaType: "text/plain", content: []byte("x")})
+	_, err := r.fetcher(t, Limits{}).Resolve(t.Context(), oci(r.url("shop"), "1", ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldOCI, `"text/plain"`)
 }
 
 func TestResolveComparesTagAndDigest(t *testing.T) {
@@ -215,6 +255,82 @@ func TestFetchRefusesAnotherDigestThanThePinnedOne(t *testing.T) {
 	second := r.push(t, "shop", "2", fluxConfig, fluxLayer(t, file("a.yaml", deployment)))
 	_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "", first), second, Credentials{})
 	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldOCI+".digest", "create a new Release")
+	for _, none := range []v1alpha1.Digest{"sha256:0", "sha512:" + v1alpha1.Digest(strings.Repeat("0", 128))} {
+		_, err = r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "1", ""), none, Credentials{})
+		expectError(t, err, v1alpha1.ReasonInvalidSource, fieldOCI+".digest", "is not a SHA-256 digest")
+	}
+}
+
+// answering sends this in the place of what is asked for below manifests or blobs.
+func (r *testRegistry) answering(part string, answer func(http.ResponseWriter)) {
+	r.set(func(w http.ResponseWriter, request *http.Request) bool {
+		meant := request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/"+part+"/")
+		if meant {
+			answer(w)
+		}
+		return meant
+	}, nil)
+}
+
+func TestWhatTheRegistrySendsInstead(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	layer := fluxLayer(t, file("a.yaml", service))
+	wanted := r.push(t, "shop", "1", fluxConfig, layer)
+	other := encode(t, map[string]any{"schemaVersion": 2, "layers": []any{}})
+	for name, row := range map[string]struct {
+		part   string
+		answer func(http.ResponseWriter)
+		reason string
+		field  string
+		want   string
+	}{
+		"half of the manifest is asked for again": {part: "manifests", answer: func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			w.Header().Set("Docker-Content-Digest", string(wanted))
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("{"))
+		}, reason: v1alpha1.ReasonFetchFailed, field: fieldOCI + ".digest", want: "broke off in the middle"},
+		"half of a layer is asked for again": {part: "blobs", answer: func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(layer.content)))
+			_, _ = w.Write(layer.content[:5])
+		}, reason: v1alpha1.ReasonFetchFailed, field: fieldOCI, want: "broke off in the middle"},
+		"no layer is asked for again": {part: "blobs", answer: func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+			reason: v1alpha1.ReasonFetchFailed, field: fieldOCI, want: "does not exist"},
+		"more than the layer is refused": {part: "blobs", answer: func(w http.ResponseWriter) {
+			_ = http.NewResponseController(w).Flush() // so that it does not say how much it sends
+			_, _ = w.Write(append(bytes.Clone(layer.content), 'x'))
+		}, reason: v1alpha1.ReasonDigestMismatch, field: fieldOCI, want: "something else than layer"},
+		"another manifest under its own digest is refused": {part: "manifests", answer: func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			w.Header().Set("Docker-Content-Digest", digest.FromBytes(other).String())
+			_, _ = w.Write(other)
+		}, reason: v1alpha1.ReasonFetchFailed, field: fieldOCIURL, want: "digest mismatch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.answering(row.part, row.answer)
+			_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), oci(r.url("shop"), "1", ""), wanted, Credentials{})
+			expectError(t, err, row.reason, row.field, row.want)
+		})
+	}
+}
+
+func TestTheCacheLetsNoLayerPassThatTheRegistryWouldNot(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	layer := fluxLayer(t, file("a.yaml", service))
+	honest := r.push(t, "shop", "1", fluxConfig, layer)
+	fetcher := r.fetcher(t, Limits{})
+	if _, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "1", ""), honest, Credentials{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int{"a size that is too large": len(layer.content) + 1, "no size": 0} {
+		t.Run(name, func(t *testing.T) {
+			described := map[string]any{"mediaType": layer.mediaType, "digest": digest.FromBytes(layer.content), "size": size, "annotations": map[string]string{ocispec.AnnotationTitle: "a"}}
+			lying := r.pushManifest(t, "shop", "2", ocispec.MediaTypeImageManifest, encode(t, map[string]any{"schemaVersion": 2, "layers": []any{described}}))
+			if tree, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "2", ""), lying, Credentials{}); err == nil {
+				t.Errorf("got the files %v", tree.Paths())
+			}
+		})
+	}
 }
 
 func TestBytesThatAreNotTheirDigestAreRefused(t *testing.T) {

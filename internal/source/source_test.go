@@ -60,9 +60,14 @@ func TestArtifactsThatCannotBeReadAreRefusedWithARemedy(t *testing.T) {
 	titled := func(title, content string) pushed {
 		return pushed{mediaType: ocispec.MediaTypeImageLayer, content: []byte(content), annotations: map[string]string{ocispec.AnnotationTitle: title}}
 	}
+	layer := func(digest string, size int) map[string]any {
+		return map[string]any{"schemaVersion": 2, "layers": []any{map[string]any{"mediaType": mediaTypeFluxContent, "digest": digest, "size": size}}}
+	}
+	const artifactManifest = "application/vnd.oci.artifact.manifest.v1+json"
 	for name, row := range map[string]struct {
-		push func(*testing.T) v1alpha1.Digest
-		want []string
+		push  func(*testing.T) v1alpha1.Digest
+		field string
+		want  []string
 	}{
 		"an index of platforms": {push: raw(ocispec.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageIndex, "manifests": []any{}}),
 			want: []string{"index of 0 artifacts", "set `digest`"}},
@@ -75,25 +80,32 @@ func TestArtifactsThatCannotBeReadAreRefusedWithARemedy(t *testing.T) {
 		"a file out of the artifact":   {push: one(fluxConfig, titled("../x.yaml", "x")), want: []string{`must not contain ".."`}},
 		"two files of one name":        {push: one(fluxConfig, titled("x.yaml", "x"), titled("./x.yaml", "y")), want: []string{`two different files at "x.yaml"`}},
 		"a file that is also a folder": {push: one(fluxConfig, titled("x", "x"), titled("x/y", "y")), want: []string{`"x" as a file and as a folder`}},
+		"two archives with one file":   {push: one(fluxConfig, fluxLayer(t, file("x", "x")), fluxLayer(t, file("x", "y"))), want: []string{`two different files at "x"`}},
 		"a whiteout beside files":      {push: one(fluxConfig, fluxLayer(t, file(".wh.x", ""))), want: []string{`".wh."`}},
 		"too many compressed bytes":    {push: one(fluxConfig, titled("x", strings.Repeat("x", 5001))), want: []string{"larger than 5000 bytes"}},
 		"too many layers":              {push: one(fluxConfig, titled("a", "a"), titled("b", "b"), titled("c", "c"), titled("d", "d")), want: []string{"has 4 layers, at most 3"}},
 		"too many decompressed bytes":  {push: one(fluxConfig, fluxLayer(t, file("x", strings.Repeat("x", 20_000)))), want: []string{"after decompression"}},
 		"a manifest that is too large": {push: raw(ocispec.MediaTypeImageManifest, map[string]any{"schemaVersion": 2, "annotations": map[string]string{"x": strings.Repeat("x", 5000)}}),
-			want: nil},
-		"another schema": {push: raw(ocispec.MediaTypeImageManifest, map[string]any{"schemaVersion": 1}), want: []string{"schema version 1"}},
+			field: fieldOCI + ".digest", want: []string{"larger than 4000 bytes"}},
+		"a manifest that is no JSON": {push: func(t *testing.T) v1alpha1.Digest {
+			return r.pushManifest(t, "shop", "x", ocispec.MediaTypeImageManifest, []byte("{"))
+		},
+			want: []string{"not valid JSON"}},
+		"a manifest of another kind":      {push: raw(artifactManifest, map[string]any{"schemaVersion": 2, "mediaType": artifactManifest}), want: []string{"manifest of type", artifactManifest}},
+		"a layer of another digest":       {push: raw(ocispec.MediaTypeImageManifest, layer("sha512:"+strings.Repeat("0", 128), 1)), want: []string{"not SHA-256"}},
+		"a layer of a digest that is cut": {push: raw(ocispec.MediaTypeImageManifest, layer("sha256:0", 1)), want: []string{"not SHA-256"}},
+		"a layer of negative size":        {push: raw(ocispec.MediaTypeImageManifest, layer("sha256:"+strings.Repeat("0", 64), -1)), want: []string{"of -1 bytes"}},
+		"another schema":                  {push: raw(ocispec.MediaTypeImageManifest, map[string]any{"schemaVersion": 1}), want: []string{"schema version 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			digest := row.push(t)
 			fetcher := r.fetcher(t, Limits{ManifestBytes: 4000, CompressedBytes: 5000, DecompressedBytes: 15_000, Layers: 3})
 			_, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "x", ""), digest, Credentials{})
-			if row.want == nil {
-				if err == nil {
-					t.Fatal("got no error")
-				}
-				return
+			field := row.field
+			if field == "" {
+				field = fieldOCI
 			}
-			expectError(t, err, v1alpha1.ReasonInvalidSource, fieldOCI, row.want...)
+			expectError(t, err, v1alpha1.ReasonInvalidSource, field, row.want...)
 		})
 	}
 }
@@ -189,6 +201,8 @@ func TestDockerConfigurationsAreReadAsTheKubeletReadsThem(t *testing.T) {
 	credentials, err := ParseDockerConfig([]byte(`{"auths":{
 		"https://index.docker.io/v1/":{"auth":"` + basic + `"},
 		"registry:5000":{"username":"all","password":"x"},
+		"b.example":{"username":"all","password":"x"},
+		"b.example/team":{"username":"team","password":"x"},
 		"Registry:5000/team":{"username":"team","password":"x"},
 		"token.example":{"identitytoken":"t"}}}`))
 	if err != nil {
@@ -197,6 +211,7 @@ func TestDockerConfigurationsAreReadAsTheKubeletReadsThem(t *testing.T) {
 	for repository, want := range map[string]string{
 		"docker.io/library/x": "user/p:w", "registry-1.docker.io/library/x": "user/p:w",
 		"registry:5000/other": "all/x", "registry:5000/team/app": "team/x", "registry:5000/teams": "all/x", "registry:5000/team": "team/x",
+		"b.example/other": "all/x", "b.example/team/app": "team/x",
 		"registry/other": "/", "token.example/x": "/", "evil.registry:5000/x": "/",
 	} {
 		host, name, _ := strings.Cut(repository, "/")
@@ -208,10 +223,11 @@ func TestDockerConfigurationsAreReadAsTheKubeletReadsThem(t *testing.T) {
 	if got := credentials.forRepository("token.example", "x"); got.RefreshToken != "t" {
 		t.Errorf("the identity token is %q", got.RefreshToken)
 	}
-	if shown := fmt.Sprintf("%v %+v %#v", credentials, credentials, credentials); strings.Contains(shown, "p:w") || strings.Contains(shown, basic) {
+	shown := fmt.Sprintf("%v %+v %#v", credentials, credentials, credentials)
+	if strings.Contains(shown, "p:w") || strings.Contains(shown, basic) || !strings.Contains(shown, "6 registries") {
 		t.Errorf("the credentials show as %q", shown)
 	}
-	for _, bad := range []string{"", "s3cret", `{"auths":{"x":{"auth":"s3cret!"}}}`, `{"auths":{"x":{"auth":"czNjcmV0"}}}`, `{"auths":"s3cret"}`} {
+	for _, bad := range []string{"", "s3cret", `{"auths":{"x":{"auth":"s3cret!"}}}`, `{"auths":{"x":{"auth":"czNjcmV0"}}}`, `{"auths":{"x":{"auth":"czNjcmV0OnA=!"}}}`, `{"auths":"s3cret"}`} {
 		_, err := ParseDockerConfig([]byte(bad))
 		if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "czNjcmV0") {
 			t.Errorf("got %v for %q", err, bad)

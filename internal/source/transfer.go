@@ -108,6 +108,7 @@ func (t *transfer) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// fail keeps the first failure. No error is none.
 func (t *transfer) fail(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,10 +144,10 @@ func (m *metered) Read(p []byte) (int, error) {
 	if !m.transfer.take(int64(n)) {
 		return 0, m.transfer.fail(&tooManyBytesError{max: m.transfer.maxBytes})
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return n, m.transfer.fail(err)
+	if errors.Is(err, io.EOF) {
+		return n, err
 	}
-	return n, err
+	return n, m.transfer.fail(err)
 }
 
 func (m *metered) Close() error { return m.from.Close() }

@@ -29,3 +29,26 @@ func TestALoginNeverReachesAnotherHostEvenWhereItMayBeAsked(t *testing.T) {
 		t.Errorf("another host was sent %q", logins)
 	}
 }
+
+func TestATransferTellsOfItsFirstFailure(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.Header.Get("Authorization") != "" {
+			t.Error("a login was sent where there is none")
+		}
+		w.WriteHeader(map[string]int{"/gone": http.StatusGone, "/other": http.StatusNotFound}[request.URL.Path])
+	}))
+	defer server.Close()
+	own, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfer := newTransfer(server.Client(), own, login{}, 100)
+	if _, err := transfer.get(t.Context(), ":"); err == nil {
+		t.Error("an address that is none was asked")
+	}
+	for _, path := range []string{"/gone", "/other"} {
+		if _, err := transfer.get(t.Context(), server.URL+path); statusOf(err) != http.StatusGone {
+			t.Errorf("got %v", err)
+		}
+	}
+}
