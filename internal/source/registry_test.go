@@ -176,6 +176,22 @@ func (r *testRegistry) pushManifest(t *testing.T, name, tag, mediaType string, m
 	return v1alpha1.Digest(described.Digest.String())
 }
 
+// putManifest takes any text, which the library does not.
+func (r *testRegistry) putManifest(t *testing.T, name, tag, manifest string) v1alpha1.Digest {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.server.URL+"/v2/"+name+"/manifests/"+tag, strings.NewReader(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", ocispec.MediaTypeImageManifest)
+	answer, err := r.client.Do(request)
+	if err != nil || answer.StatusCode != http.StatusCreated {
+		t.Fatal(answer, err)
+	}
+	_ = answer.Body.Close()
+	return v1alpha1.Digest(digest.FromString(manifest).String())
+}
+
 func pushBlob(t *testing.T, repository *remote.Repository, layer pushed) ocispec.Descriptor {
 	t.Helper()
 	described := ocispec.Descriptor{

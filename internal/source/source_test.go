@@ -88,7 +88,7 @@ func TestArtifactsThatCannotBeReadAreRefusedWithARemedy(t *testing.T) {
 		"a manifest that is too large": {push: raw(ocispec.MediaTypeImageManifest, map[string]any{"schemaVersion": 2, "annotations": map[string]string{"x": strings.Repeat("x", 5000)}}),
 			field: fieldOCI + ".digest", want: []string{"larger than 4000 bytes"}},
 		"a manifest that is no JSON": {push: func(t *testing.T) v1alpha1.Digest {
-			return r.pushManifest(t, "shop", "x", ocispec.MediaTypeImageManifest, []byte("{"))
+			return r.putManifest(t, "shop", "x", "{")
 		},
 			want: []string{"not valid JSON"}},
 		"a manifest of another kind":      {push: raw(artifactManifest, map[string]any{"schemaVersion": 2, "mediaType": artifactManifest}), want: []string{"manifest of type", artifactManifest}},
