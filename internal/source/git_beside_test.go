@@ -101,6 +101,14 @@ func TestSubmodulesFromElsewhereAreRefused(t *testing.T) {
 	}
 }
 
+func TestAModulesFileIsBounded(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	work := g.create(t, "shop")
+	work.write(modulesFile, strings.Repeat("#", maxModulesBytes+1))
+	_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("shop", work.commit("first"), ""), Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldGit, ".gitmodules of more than 65536 bytes")
+}
+
 func TestSubmodulesThatHoldEachOtherEnd(t *testing.T) {
 	g := startGit(t, plainRegistry)
 	// A commit cannot pin itself, so a chain is as near as it gets.
@@ -134,6 +142,22 @@ type lfsStore struct {
 	// href of a file; by default on the same host.
 	href func(oid string) string
 	auth []string
+	// pointer that is committed in the place of a file.
+	pointer string
+}
+
+// lfsAnswer is what the batch API says instead.
+func lfsAnswer(status int, text string) func(*gitServer, *lfsStore) {
+	return func(g *gitServer, _ *lfsStore) {
+		g.set(func(w http.ResponseWriter, request *http.Request) bool {
+			meant := strings.Contains(request.URL.Path, "/info/lfs/")
+			if meant {
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte(text))
+			}
+			return meant
+		})
+	}
 }
 
 func (s *lfsStore) add(content string) string {
@@ -184,14 +208,17 @@ func TestAllowedFilesInGitLFSAreFetchedAndVerified(t *testing.T) {
 		work.write(name, store.add(text))
 		want[name] = text
 	}
-	work.write("twice.yaml", store.add(deployment+"# 0\n"))
-	want["twice.yaml"] = deployment + "# 0\n"
+	work.write("f000-again.yaml", store.add(deployment+"# 0\n"))
+	want["f000-again.yaml"] = deployment + "# 0\n"
+	// As large as no pointer is.
+	want["long.yaml"] = lfsVersion + "\n" + strings.Repeat("#", maxPointerBytes)
+	work.write("long.yaml", want["long.yaml"])
 	source := g.source("shop", work.commit("first"), "")
 	source.Git.LFS = v1alpha1.LFSAllowed
 	fetcher := g.fetcher(t, Limits{})
 	tree, digest := resolveAndFetch(t, fetcher, source, basicAuth(t, g.server.URL))
 	expectTree(t, tree, want)
-	if len(store.auth) != lfsBatch+6 && len(store.auth) != lfsBatch+5 {
+	if len(store.auth) != lfsBatch+5 {
 		t.Errorf("%d files were fetched", len(store.auth))
 	}
 	if i := slices.IndexFunc(store.auth, func(sent string) bool { return sent != "granted" }); i >= 0 {
@@ -223,15 +250,25 @@ func TestFilesInGitLFSThatCannotBeTrustedAreRefused(t *testing.T) {
 		"another host": {spoil: func(_ *gitServer, s *lfsStore) { s.href = func(string) string { return other.URL + "/x" } }, reason: v1alpha1.ReasonInvalidSource,
 			field: fieldGit, want: []string{"on another host", "commit the file itself"}},
 		"an address that is none": {spoil: func(_ *gitServer, s *lfsStore) { s.href = func(string) string { return ":" } }, reason: v1alpha1.ReasonFetchFailed, field: fieldGit, want: []string{"is none"}},
-		"a server without LFS":    {spoil: func(g *gitServer, _ *lfsStore) { g.set(nil) }, reason: v1alpha1.ReasonFetchFailed, field: fieldGit, want: []string{"no Git LFS"}},
+		"another size": {spoil: func(_ *gitServer, s *lfsStore) { s.pointer = strings.Replace(s.pointer, "size ", "size 1", 1) }, reason: v1alpha1.ReasonDigestMismatch, field: fieldGit,
+			want: []string{`"a.yaml"`, "something else"}},
+		"a pointer without a digest": {spoil: func(_ *gitServer, s *lfsStore) { s.pointer = lfsVersion + "\nsize 1\n" }, reason: v1alpha1.ReasonInvalidSource, field: fieldGit,
+			want: []string{`pointer at "a.yaml" that cannot be read`, "no SHA-256 or no size", "commit the file again"}},
+		"a pointer without a size": {spoil: func(_ *gitServer, s *lfsStore) { s.pointer, _, _ = strings.Cut(s.pointer, "size") }, reason: v1alpha1.ReasonInvalidSource, field: fieldGit,
+			want: []string{"no SHA-256 or no size"}},
+		"an answer that is none": {spoil: lfsAnswer(http.StatusOK, "<html>"), reason: v1alpha1.ReasonFetchFailed, field: fieldGit, want: []string{`"a.yaml"`, "not that of Git LFS"}},
+		"a server that fails":    {spoil: lfsAnswer(http.StatusNotImplemented, ""), reason: v1alpha1.ReasonFetchFailed, field: fieldGit, want: []string{`"a.yaml"`, "501"}},
+		"a login that is needed": {spoil: lfsAnswer(http.StatusUnauthorized, ""), reason: v1alpha1.ReasonFetchFailed, field: fieldGit + ".secretRef", want: []string{"401"}},
+		"a server without LFS":   {spoil: func(g *gitServer, _ *lfsStore) { g.set(nil) }, reason: v1alpha1.ReasonFetchFailed, field: fieldGit, want: []string{"no Git LFS"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, store := startLFS(t)
 			work := g.create(t, "shop")
-			work.write("a.yaml", store.add(deployment))
+			store.pointer = store.add(deployment)
+			row.spoil(g, store)
+			work.write("a.yaml", store.pointer)
 			source := g.source("shop", work.commit("first"), "")
 			source.Git.LFS = v1alpha1.LFSAllowed
-			row.spoil(g, store)
 			limits := row.limits
 			limits.CompressedBytes = 100_000
 			_, err := g.fetcher(t, limits).Resolve(t.Context(), source, Credentials{})

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
 
@@ -124,4 +126,72 @@ func hang(w http.ResponseWriter, request *http.Request) bool {
 	_ = http.NewResponseController(w).Flush()
 	<-request.Context().Done()
 	return true
+}
+
+// hashOf an object, as Git has it.
+func hashOf(object packed) plumbing.Hash { return plumbing.ComputeHash(object.kind, object.data) }
+
+func treeObject(entries ...string) packed {
+	data := strings.Join(entries, "")
+	return packed{kind: plumbing.TreeObject, size: len(data), data: []byte(data)}
+}
+
+// entryOf a tree.
+func entryOf(mode, name string, object packed) string {
+	hash := hashOf(object)
+	return mode + " " + name + "\x00" + string(hash[:])
+}
+
+func commitObject(tree packed) packed {
+	data := "tree " + hashOf(tree).String() + "\nauthor dev <dev@example.org> 1 +0000\ncommitter dev <dev@example.org> 1 +0000\n\nfirst\n"
+	return packed{kind: plumbing.CommitObject, size: len(data), data: []byte(data)}
+}
+
+func TestObjectsThatGitWouldNotWriteAreRefused(t *testing.T) {
+	g := startGit(t, plainRegistry)
+	g.create(t, "shop").commit("something")
+	blob, empty, broken := blobOf(service), treeObject(), packed{kind: plumbing.TreeObject, size: 1, data: []byte("x")}
+	garbage := packed{kind: plumbing.CommitObject, size: 1, data: []byte("x")}
+	for name, row := range map[string]struct {
+		tree packed
+		// beside are the objects that come with the commit and its tree.
+		beside []packed
+		// sent in the place of all that.
+		sent   []packed
+		reason string
+		field  string
+		want   string
+	}{
+		"a commit that is none":    {sent: []packed{garbage}, reason: v1alpha1.ReasonFetchFailed, field: fieldGitURL, want: "the commit cannot be read"},
+		"no tree":                  {sent: []packed{commitObject(empty)}, reason: v1alpha1.ReasonFetchFailed, field: fieldGitURL, want: "left out the tree"},
+		"a tree that is none":      {tree: broken, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: "folder that cannot be read"},
+		"no folder":                {tree: treeObject(entryOf("40000", "a", broken)), reason: v1alpha1.ReasonFetchFailed, field: fieldGitURL, want: "left out the tree"},
+		"a folder that is none":    {tree: treeObject(entryOf("40000", "a", broken)), beside: []packed{broken}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: "folder that cannot be read"},
+		"no file":                  {tree: treeObject(entryOf("100644", "a", blob)), reason: v1alpha1.ReasonFetchFailed, field: fieldGitURL, want: "left out the file"},
+		"a folder as a file":       {tree: treeObject(entryOf("100644", "a", empty)), beside: []packed{empty}, reason: v1alpha1.ReasonFetchFailed, field: fieldGitURL, want: "left out the file"},
+		"the folder itself":        {tree: treeObject(entryOf("100644", ".", blob)), beside: []packed{blob}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: `the name "."`},
+		"a path in a name":         {tree: treeObject(entryOf("100644", "a/b", blob)), beside: []packed{blob}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: `the name "a/b"`},
+		"Git's own folder":         {tree: treeObject(entryOf("100644", ".git", blob)), beside: []packed{blob}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: `the name ".git"`},
+		"Git's folder in capitals": {tree: treeObject(entryOf("100644", ".GIT", blob)), beside: []packed{blob}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: `the name ".GIT"`},
+		"the folder above": {
+			tree:   treeObject(entryOf("40000", "a", treeObject(entryOf("100644", "..", blob)))),
+			beside: []packed{treeObject(entryOf("100644", "..", blob)), blob}, reason: v1alpha1.ReasonInvalidSource, field: fieldGit, want: `the name ".." in folder "a"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := row.sent
+			if sent == nil {
+				sent = append([]packed{commitObject(row.tree), row.tree}, row.beside...)
+			}
+			pack := packOf(t, len(sent), sent...)
+			g.set(func(w http.ResponseWriter, request *http.Request) bool {
+				if request.Method == http.MethodPost {
+					_, _ = fmt.Fprintf(w, "00000008NAK\n%04x\x01%s0000", 5+len(pack), pack)
+				}
+				return request.Method == http.MethodPost
+			})
+			_, err := g.fetcher(t, Limits{}).Resolve(t.Context(), g.source("shop", hashOf(sent[0]).String(), ""), Credentials{})
+			expectError(t, err, row.reason, row.field, row.want)
+		})
+	}
 }

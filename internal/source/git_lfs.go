@@ -70,10 +70,6 @@ type lfsObject struct {
 	OID     string               `json:"oid"`
 	Size    int64                `json:"size"`
 	Actions map[string]lfsAction `json:"actions,omitempty"`
-	Error   *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	} `json:"error,omitempty"`
 }
 
 type lfsAction struct {
@@ -160,7 +156,7 @@ func (w *walk) downloads(ctx context.Context, batch []pointer) (map[string]lfsAc
 	}
 	actions := map[string]lfsAction{}
 	for _, object := range answered.Objects {
-		if action, found := object.Actions["download"]; found && object.Error == nil {
+		if action, found := object.Actions["download"]; found {
 			actions[object.OID] = action
 		}
 	}

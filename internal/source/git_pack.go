@@ -5,9 +5,11 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -20,6 +22,11 @@ type objects map[plumbing.Hash]gitObject
 type gitObject struct {
 	kind plumbing.ObjectType
 	data []byte
+}
+
+func (o objects) has(hash plumbing.Hash) bool {
+	_, found := o[hash]
+	return found
 }
 
 // objectOverhead is what an object costs beside its bytes, so that millions of empty ones do not come for free.
@@ -66,10 +73,6 @@ func unpackObjects(from io.Reader, maxBytes int64) (objects, error) {
 }
 
 func packError(err error) error {
-	var limit *limitError
-	if errors.As(err, &limit) {
-		return limit
-	}
 	return fmt.Errorf("the pack cannot be read: %w", err)
 }
 
@@ -113,7 +116,7 @@ func (p *pack) next() error {
 }
 
 func (p *pack) spend(size int64) error {
-	if size < 0 || size > p.remaining-objectOverhead {
+	if size > p.remaining-objectOverhead {
 		return &limitError{"is larger than " + digits(p.maxBytes) + " bytes when it is unpacked"}
 	}
 	p.remaining -= size + objectOverhead
@@ -121,9 +124,6 @@ func (p *pack) spend(size int64) error {
 }
 
 func (p *pack) add(offset int64, object gitObject) plumbing.Hash {
-	if object.data == nil {
-		object.data = []byte{}
-	}
 	hash := plumbing.ComputeHash(object.kind, object.data)
 	p.found[hash] = object
 	p.byOffset[offset] = object
@@ -163,9 +163,7 @@ func (p *pack) settle() error {
 			if err != nil {
 				return err
 			}
-			if _, waited := p.waiting[made]; waited {
-				ready = append(ready, made)
-			}
+			ready = append(ready, made)
 		}
 	}
 	if len(p.waiting) > 0 {
@@ -176,22 +174,10 @@ func (p *pack) settle() error {
 
 // deltaTarget is the size of what a delta makes: the second of the two numbers that it begins with.
 func deltaTarget(delta []byte) (int64, error) {
-	var size int64
-	for range 2 {
-		var shift uint
-		size = 0
-		for {
-			if len(delta) == 0 || shift > 56 {
-				return 0, packfile.ErrInvalidDelta
-			}
-			b := delta[0]
-			delta = delta[1:]
-			size |= int64(b&0x7f) << shift
-			if b&0x80 == 0 {
-				break
-			}
-			shift += 7
-		}
+	_, first := binary.Uvarint(delta)
+	size, second := binary.Uvarint(delta[max(first, 0):]) // where the first is no number, this is none either
+	if second <= 0 {
+		return 0, packfile.ErrInvalidDelta
 	}
-	return size, nil
+	return int64(min(size, math.MaxInt64)), nil
 }

@@ -98,6 +98,34 @@ func TestAPackOfGitsOwnMakingIsRead(t *testing.T) {
 	}
 }
 
+func TestADeltaMayStandOnADeltaByHashAndByPlace(t *testing.T) {
+	base, byHash := blobOf("base"), deltaOn("base", " and more")
+	size := len(packOf(t, 2, base, byHash)) - len(packOf(t, 1, base))
+	byPlace := deltaOn("base and more", " and yet more")
+	byPlace.kind, byPlace.base = plumbing.OFSDeltaObject, string(rune(size))
+	found, err := unpackObjects(bytes.NewReader(packOf(t, 3, base, byHash, byPlace)), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "base and more and yet more"
+	if got := found[plumbing.ComputeHash(plumbing.BlobObject, []byte(want))]; string(got.data) != want {
+		t.Errorf("got %q, want %q", got.data, want)
+	}
+}
+
+func TestAnAnswerThatIsNoPackIsARefusal(t *testing.T) {
+	if _, err := unpackObjects(strings.NewReader("<html>"), 10_000); !errors.Is(err, errRefused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// signed is a pack with its own checksum in the place of the one that it has.
+func signed(pack []byte) []byte {
+	body := bytes.Clone(pack[:len(pack)-sha1.Size])
+	sum := sha1.Sum(body)
+	return append(body, sum[:]...)
+}
+
 func TestPacksThatWouldHurtAreCutOff(t *testing.T) {
 	const most = 100_000
 	var bomb bytes.Buffer
@@ -106,9 +134,17 @@ func TestPacksThatWouldHurtAreCutOff(t *testing.T) {
 	for range cap(empty) {
 		empty = append(empty, blobOf(""))
 	}
+	good := packOf(t, 1, blobOf("x"))
+	damaged := bytes.Clone(good)
+	damaged[len(damaged)-sha1.Size-1] ^= 1 // the end of the object's own checksum
+	onBase := func(delta string) []byte {
+		return packOf(t, 2, blobOf("base"), packed{kind: plumbing.REFDeltaObject, size: len(delta), base: hashText("base"), data: []byte(delta)})
+	}
+	const notThere = "stands on an object that is not there"
 	for name, row := range map[string]struct {
-		pack  []byte
-		limit string
+		pack []byte
+		// limit is what is said of a pack that is too large, why of one that is broken.
+		limit, why string
 	}{
 		"an object that says how large it is":   {pack: packOf(t, 1, blobOf(strings.Repeat("x", most))), limit: "larger than 100000 bytes when it is unpacked"},
 		"an object that is larger than it says": {pack: packOf(t, 1, packed{kind: plumbing.BlobObject, size: 10, data: make([]byte, 10<<20)})},
@@ -118,16 +154,24 @@ func TestPacksThatWouldHurtAreCutOff(t *testing.T) {
 		"a delta with a huge result": {pack: packOf(t, 2, blobOf(strings.Repeat("x", 127)), packed{
 			kind: plumbing.REFDeltaObject, size: bomb.Len(), data: bomb.Bytes(), base: hashText(strings.Repeat("x", 127)),
 		}), limit: "larger than 100000"},
-		"a delta on nothing":      {pack: packOf(t, 1, deltaOn("nowhere", "x"))},
-		"a delta on itself":       {pack: packOf(t, 1, packed{kind: plumbing.OFSDeltaObject, size: 5, base: "\x00", data: []byte("\x01\x01\x90\x01x")})},
-		"more objects than come":  {pack: packOf(t, 1<<31-1, blobOf("x"))},
-		"an unknown kind":         {pack: packOf(t, 1, packed{kind: 5, size: 1, data: []byte("x")})},
-		"a checksum of something": {pack: append(packOf(t, 1, blobOf("x"))[:25], make([]byte, 20)...)},
+		"a delta on nothing":                          {pack: packOf(t, 1, deltaOn("nowhere", "x")), why: notThere},
+		"a delta on itself":                           {pack: packOf(t, 1, packed{kind: plumbing.OFSDeltaObject, size: 5, base: "\x00", data: []byte("\x01\x01\x90\x01x")})},
+		"a delta on a place in between":               {pack: packOf(t, 2, blobOf("x"), packed{kind: plumbing.OFSDeltaObject, size: 5, base: "\x01", data: []byte("\x01\x01\x90\x01x")}), why: notThere},
+		"a delta on another size":                     {pack: onBase("\x05\x05\x90\x04x")},
+		"the same before its base":                    {pack: packOf(t, 2, packed{kind: plumbing.REFDeltaObject, size: 5, base: hashText("base"), data: []byte("\x05\x05\x90\x04x")}, blobOf("base"))},
+		"a delta that breaks off":                     {pack: onBase("\x04\x80\x80\x80")},
+		"a delta of nothing":                          {pack: onBase("")},
+		"a delta that makes more than can be counted": {pack: onBase("\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01x"), limit: "larger than 100000"},
+		"more objects than come":                      {pack: packOf(t, 1<<31-1, blobOf("x"))},
+		"an unknown kind":                             {pack: packOf(t, 1, packed{kind: 5, size: 1, data: []byte("x")}), why: "malformed"},
+		"another checksum":                            {pack: append(bytes.Clone(good[:len(good)-sha1.Size]), make([]byte, sha1.Size)...)},
+		"no checksum":                                 {pack: good[:len(good)-sha1.Size]},
+		"an object with a damage":                     {pack: signed(damaged)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := unpackObjects(bytes.NewReader(row.pack), most)
 			var limit *limitError
-			if err == nil || errors.As(err, &limit) != (row.limit != "") || !strings.Contains(err.Error(), row.limit) {
+			if err == nil || errors.As(err, &limit) != (row.limit != "") || !strings.Contains(err.Error(), row.limit+row.why) {
 				t.Errorf("got %v", err)
 			}
 		})

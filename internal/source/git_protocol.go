@@ -40,7 +40,7 @@ func (r *repository) objectsOf(ctx context.Context, from *url.URL, commit plumbi
 	}
 	found, err := r.request(ctx, session, advertised, []plumbing.Hash{commit}, 1)
 	switch {
-	case err == nil && found.objects[commit].data != nil:
+	case err == nil && found.objects.has(commit):
 		return found.objects, nil
 	case err != nil && !errors.Is(err, errRefused):
 		return nil, err
@@ -126,7 +126,7 @@ func (r *repository) search(
 				"tag the commit, or set `uploadpack.allowReachableSHA1InWant` on the server", commit, depth)
 		case err != nil:
 			return nil, err
-		case found.objects[commit].data != nil:
+		case found.objects.has(commit):
 			return found.objects, nil
 		case found.history == historyWhole:
 			return nil, r.missing(from, commit, "does not exist, or no branch or tag leads to it any more")

@@ -201,13 +201,14 @@ func TestCommitsThatCannotBeDeployedAreRefusedWithARemedy(t *testing.T) {
 	for name, row := range map[string]struct {
 		make func(*worktree)
 		want []string
-		// path where it lies is not needed, so that it is left out.
+		// beside is a path for which it is not needed, so that it is left out; above and below are some for which it is.
 		beside string
+		needed []string
 		field  string
 	}{
-		"a link": {make: func(w *worktree) { mustLink(w, "/etc/passwd", "a/link.yaml") }, beside: "deploy",
+		"a link": {make: func(w *worktree) { mustLink(w, "/etc/passwd", "a/link.yaml") }, beside: "deploy", needed: []string{"a", "a/link.yaml"},
 			want: []string{`"a/link.yaml" is a symbolic link`, "put the file itself there"}},
-		"a link in the place of a folder": {make: func(w *worktree) { mustLink(w, "../..", "a") }, beside: "deploy", want: []string{`"a" is a symbolic link`}},
+		"a link in the place of a folder": {make: func(w *worktree) { mustLink(w, "../..", "a") }, beside: "deploy", needed: []string{"a", "a/b"}, want: []string{`"a" is a symbolic link`}},
 		"a submodule": {make: func(w *worktree) { w.index("160000", strings.Repeat("a", 40), "a/module") }, beside: "deploy",
 			want: []string{`submodule at "a/module"`, "submodules: Allowed"}},
 		"a file in Git LFS": {make: func(w *worktree) { w.write("a/b.yaml", pointed) }, beside: "deploy", want: []string{`"a/b.yaml" in Git LFS`, "lfs: Allowed"}},
@@ -241,6 +242,10 @@ func TestCommitsThatCannotBeDeployedAreRefusedWithARemedy(t *testing.T) {
 				field = row.field
 			}
 			expectError(t, err, v1alpha1.ReasonInvalidSource, field, row.want...)
+			for _, path := range row.needed {
+				_, err := g.fetcher(t, limits).Resolve(t.Context(), g.source(work.name, hash, path), Credentials{})
+				expectError(t, err, v1alpha1.ReasonInvalidSource, field, row.want...)
+			}
 			if row.beside == "" {
 				return
 			}

@@ -66,7 +66,7 @@ func (w *walk) commit(ctx context.Context, here *checkout, hash plumbing.Hash) e
 	if here.modules, err = found.modules(entries); err != nil {
 		return err
 	}
-	return w.folder(ctx, here, commit.TreeHash, here.root)
+	return w.folder(ctx, here, entries, here.root)
 }
 
 // memory returns an object as the library wants it.
@@ -96,11 +96,7 @@ func (o objects) entries(hash plumbing.Hash) ([]object.TreeEntry, error) {
 	return tree.Entries, nil
 }
 
-func (w *walk) folder(ctx context.Context, here *checkout, hash plumbing.Hash, folder string) error {
-	entries, err := here.objects.entries(hash)
-	if err != nil {
-		return err
-	}
+func (w *walk) folder(ctx context.Context, here *checkout, entries []object.TreeEntry, folder string) error {
 	for _, entry := range entries {
 		if w.spend.files--; w.spend.files < 0 {
 			return &limitError{fmt.Sprintf("has more than %d files and folders", w.spend.limits.Files)}
@@ -122,21 +118,23 @@ func (w *walk) folder(ctx context.Context, here *checkout, hash plumbing.Hash, f
 func (w *walk) entry(ctx context.Context, here *checkout, entry object.TreeEntry, name string) error {
 	switch entry.Mode {
 	case filemode.Dir:
-		return w.folder(ctx, here, entry.Hash, name)
-	case filemode.Regular, filemode.Deprecated:
+		within, err := here.objects.entries(entry.Hash)
+		if err != nil {
+			return err
+		}
+		return w.folder(ctx, here, within, name)
+	case filemode.Regular:
 		return w.file(here, entry.Hash, name, "100644")
 	case filemode.Executable:
 		return w.file(here, entry.Hash, name, "100755")
 	case filemode.Submodule:
 		return w.submodule(ctx, here, entry.Hash, name)
-	case filemode.Symlink:
-		if !w.needed(name) {
-			return nil
-		}
-		return &contentError{fmt.Sprintf("entry %q is a symbolic link; only regular files and folders are allowed: put the file itself there", foreign(name))}
-	case filemode.Empty:
+	case filemode.Symlink, filemode.Deprecated, filemode.Empty: // the last two become others when a tree is read, as in Git itself
 	}
-	return &contentError{fmt.Sprintf("entry %q has the unknown mode %q: take it out", foreign(name), entry.Mode)}
+	if !w.needed(name) {
+		return nil
+	}
+	return &contentError{fmt.Sprintf("entry %q is a symbolic link; only regular files and folders are allowed: put the file itself there", foreign(name))}
 }
 
 // needed says whether an entry lies below the Release's path, or on the way to it.
@@ -146,8 +144,8 @@ func (w *walk) needed(name string) bool {
 }
 
 func (w *walk) file(here *checkout, hash plumbing.Hash, name, mode string) error {
-	blob, present := here.objects[hash]
-	if !present || blob.kind != plumbing.BlobObject {
+	blob := here.objects[hash]
+	if blob.kind != plumbing.BlobObject { // nor has what is not there this kind
 		return fmt.Errorf("the server left out the file %s", hash)
 	}
 	if pointed, err := parsePointer(blob.data); err != nil || pointed.size > 0 {

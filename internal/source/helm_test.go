@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -78,11 +79,25 @@ func TestArtifactsThatAreNoChartsAreRefused(t *testing.T) {
 		"an unknown layer": {config: mediaTypeHelmConfig, layers: []pushed{chart, {mediaType: "text/plain", content: []byte("x")}}, want: `"text/plain"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.push(t, "charts/shop", "1.4.0", row.config, row.layers...)
-			_, err := r.fetcher(t, Limits{}).Resolve(t.Context(), helm(r.url("charts/shop"), "", "1.4.0", ""), Credentials{})
+			digest := r.push(t, "charts/shop", "1.4.0", row.config, row.layers...)
+			source := helm(r.url("charts/shop"), "", "1.4.0", "")
+			_, err := r.fetcher(t, Limits{}).Resolve(t.Context(), source, Credentials{})
+			expectError(t, err, v1alpha1.ReasonInvalidSource, fieldHelm, row.want)
+			_, err = r.fetcher(t, Limits{}).Fetch(t.Context(), source, digest, Credentials{})
 			expectError(t, err, v1alpha1.ReasonInvalidSource, fieldHelm, row.want)
 		})
 	}
+	index := r.pushManifest(t, "charts/shop", "1.4.0", ocispec.MediaTypeImageIndex, encode(t, map[string]any{"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageIndex, "manifests": []any{}}))
+	_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), helm(r.url("charts/shop"), "", "1.4.0", ""), index, Credentials{})
+	expectError(t, err, v1alpha1.ReasonInvalidSource, fieldHelm, "index of 0 artifacts")
+}
+
+func TestAChartThatTheRegistryDoesNotDeliverIsAskedForAgain(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	digest := r.pushChart(t, "charts/shop", "1.4.0", packChart(t, "1.4.0"))
+	r.answering("blobs", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) })
+	_, err := r.fetcher(t, Limits{}).Fetch(t.Context(), helm(r.url("charts/shop"), "", "1.4.0", ""), digest, Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldHelm, "does not exist")
 }
 
 func TestChartArchivesThatCannotBeTrustedAreRefused(t *testing.T) {
@@ -167,6 +182,10 @@ func TestARepositorysArchiveMustHaveEveryDigestThatIsNamed(t *testing.T) {
 	}
 	pinned.Helm.Digest = "sha256:" + v1alpha1.Digest(strings.Repeat("0", 64))
 	expectError(t, fetch(pinned), v1alpha1.ReasonDigestMismatch, fieldHelmDigest, string(first))
+	_, err := fetcherFor(t, c.server, Limits{}).Fetch(t.Context(), pinned, first, Credentials{})
+	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldHelmDigest, "create a new Release")
+	pinned.Helm.Digest = "sha256:0"
+	expectError(t, fetch(pinned), v1alpha1.ReasonInvalidSource, fieldHelmDigest, "is not a SHA-256 digest")
 	c.put("/charts/index.yaml", []byte(indexOf("1.4.0", "shop-1.4.0.tgz", strings.Repeat("0", 64))))
 	expectError(t, fetch(source), v1alpha1.ReasonDigestMismatch, fieldHelmVersion, "helm repo index")
 	c.put("/charts/index.yaml", []byte(indexOf("1.4.0", "shop-1.4.0.tgz", "")))
@@ -178,8 +197,11 @@ func TestARepositorysArchiveMustHaveEveryDigestThatIsNamed(t *testing.T) {
 	// Published again under the same version: the Release keeps what it has seen, and nothing else counts as it.
 	archive := gzipped(t, tarOf(t, append(chartEntries(t, "1.4.0"), file("shop/new.txt", "new"))...))
 	second := c.publish("1.4.0", "shop-1.4.0.tgz", archive)
-	_, err := fetcherFor(t, c.server, Limits{}).Fetch(t.Context(), source, first, Credentials{})
+	_, err = fetcherFor(t, c.server, Limits{}).Fetch(t.Context(), source, first, Credentials{})
 	expectError(t, err, v1alpha1.ReasonDigestMismatch, fieldHelmVersion, string(first), string(second))
+	c.server.Close()
+	_, err = fetcherFor(t, c.server, Limits{}).Fetch(t.Context(), source, second, Credentials{})
+	expectError(t, err, v1alpha1.ReasonFetchFailed, fieldHelmURL, "up and reachable")
 }
 
 func TestARepositoryMayKeepArchivesOnAnotherHostOnlyWithoutCredentials(t *testing.T) {

@@ -147,8 +147,8 @@ func TestArtifactsOfEveryToolAreFetched(t *testing.T) {
 func TestLaterLayersOfAnImageLieOnTopOfEarlierOnes(t *testing.T) {
 	r := startRegistry(t, plainRegistry)
 	pushWithCrane(t, r, "shop", "1",
-		tarOf(t, file("a.yaml", "1"), file("gone.yaml", "1"), file("old/x.yaml", "1"), file("old/y.yaml", "1"), file("was/file", "1"), file("is", "1")),
-		tarOf(t, file("a.yaml", "2"), file(".wh.gone.yaml", ""), file("old/.wh..wh..opq", ""), file("old/z.yaml", "2"), file("was", "2"), file("is/file", "2")))
+		tarOf(t, file("a.yaml", "1"), file("gone.yaml", "1"), file("old/x.yaml", "1"), file("old/y.yaml", "1"), file("was/file", "1"), file("is", "1"), file("folder/x.yaml", "1")),
+		tarOf(t, file("a.yaml", "2"), file(".wh.gone.yaml", ""), file("old/.wh..wh..opq", ""), file("old/z.yaml", "2"), file("was", "2"), file("is/file", "2"), file(".wh.folder", "")))
 	pushWithCrane(t, r, "shop", "2", tarOf(t, file("a.yaml", "1"), file("old/x.yaml", "1")), tarOf(t, file(".wh..wh..opq", ""), file("b.yaml", "2")))
 	tree, _ := resolveAndFetch(t, r.fetcher(t, Limits{}), oci(r.url("shop"), "1", ""), Credentials{})
 	expectTree(t, tree, map[string]string{"a.yaml": "2", "old/z.yaml": "2", "was": "2", "is/file": "2"})

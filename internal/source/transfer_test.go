@@ -4,6 +4,8 @@
 package source
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -50,5 +52,22 @@ func TestATransferTellsOfItsFirstFailure(t *testing.T) {
 		if _, err := transfer.get(t.Context(), server.URL+path); statusOf(err) != http.StatusGone {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// Libraries put it into other words, which say nothing about asking again.
+func TestATransferKnowsThatAnAnswerBrokeOff(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "50")
+		_, _ = w.Write([]byte("half"))
+	}))
+	defer server.Close()
+	own, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfer := newTransfer(server.Client(), own, login{}, 100)
+	if _, err := transfer.get(t.Context(), server.URL); err == nil || !errors.Is(transfer.failed(), io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, and the transfer knows of %v", err, transfer.failed())
 	}
 }
