@@ -104,13 +104,13 @@ func (c *repositoryChart) entry(ctx context.Context) (indexEntry, error) {
 	where.Path = strings.TrimSuffix(where.Path, "/") + "/index.yaml"
 	encoded, err := newTransfer(c.http, c.base, c.login, c.limits.IndexBytes).get(ctx, where.String())
 	if err != nil {
-		return indexEntry{}, c.explain(ctx, err, c.base, fieldHelmURL, "the index")
+		return indexEntry{}, c.explain(err, c.base, fieldHelmURL, "the index")
 	}
 	select {
 	case c.indexes <- struct{}{}:
 		defer func() { <-c.indexes }()
 	case <-ctx.Done():
-		return indexEntry{}, c.explain(ctx, ctx.Err(), c.base, fieldHelmURL, "the index")
+		return indexEntry{}, c.explain(ctx.Err(), c.base, fieldHelmURL, "the index")
 	}
 	parsed, err := parseIndex(encoded)
 	if err != nil {
@@ -143,17 +143,15 @@ func (c *repositoryChart) download(ctx context.Context, location *url.URL) ([]by
 	}
 	archive, err := from.get(ctx, location.String())
 	if err != nil {
-		return nil, c.explain(ctx, err, location, fieldHelmVersion, "version "+c.source.Version+" of chart "+c.source.Chart)
+		return nil, c.explain(err, location, fieldHelmVersion, "version "+c.source.Version+" of chart "+c.source.Chart)
 	}
 	return archive, nil
 }
 
-func (c *repositoryChart) explain(ctx context.Context, err error, asked *url.URL, field, what string) error {
+func (c *repositoryChart) explain(err error, asked *url.URL, field, what string) error {
 	var many *tooManyBytesError
 	var elsewhere *elsewhereError
 	switch {
-	case ctx.Err() != nil:
-		err = errors.Join(ctx.Err(), err)
 	case errors.As(err, &many) && field == fieldHelmURL:
 		return invalid(field, "the index of the repository is larger than %d bytes: use a smaller repository, or the same chart from an OCI registry", many.max)
 	case errors.As(err, &many):

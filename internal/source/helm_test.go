@@ -158,9 +158,15 @@ func TestAChartIsFetchedFromARepository(t *testing.T) {
 				if digest != published {
 					t.Errorf("got digest %q, want the archive's %q", digest, published)
 				}
+				restarted := fetcherFor(t, c.server, Limits{})
+				if _, err := restarted.Fetch(t.Context(), source, digest, credentials); err != nil {
+					t.Errorf("what was resolved before a restart is not fetched: %v", err)
+				}
 				c.server.Close()
-				if _, err := fetcher.Fetch(t.Context(), source, digest, credentials); err != nil {
-					t.Errorf("the repository is down, and the chart is not kept: %v", err)
+				for _, fetcher := range []*Fetcher{fetcher, restarted} {
+					if _, err := fetcher.Fetch(t.Context(), source, digest, credentials); err != nil {
+						t.Errorf("the repository is down, and the chart is not kept: %v", err)
+					}
 				}
 			})
 		}

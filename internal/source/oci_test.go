@@ -171,7 +171,7 @@ func TestALayerIsReadAsItsTypeAndTitleSay(t *testing.T) {
 		"an archive by its title":          {mediaType: "application/octet-stream", title: "manifests.tar"},
 		"a gzipped archive by its title":   {mediaType: "application/octet-stream", title: "manifests.tar.gz"},
 		"a gzipped archive by short title": {mediaType: "application/octet-stream", title: "manifests.tgz"},
-		"a layer in zstd":                  {mediaType: ocispec.MediaTypeImageLayerZstd, want: "zstd"},
+		"a layer in zstd":                  {mediaType: ocispec.MediaTypeImageLayerZstd, want: "push it with gzip"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			layer := pushed{mediaType: row.mediaType, content: archive, annotations: map[string]string{ocispec.AnnotationTitle: row.title}}
@@ -314,17 +314,37 @@ func TestWhatTheRegistrySendsInstead(t *testing.T) {
 	}
 }
 
+func TestAManifestIsAskedForOnce(t *testing.T) {
+	r := startRegistry(t, plainRegistry)
+	r.push(t, "shop", "1", fluxConfig, fluxLayer(t, file("a.yaml", service)))
+	r.pushChart(t, "charts/shop", "1.4.0", packChart(t, "1.4.0"))
+	for name, source := range map[string]v1alpha1.ReleaseSource{"manifests": oci(r.url("shop"), "1", ""), "a chart": helm(r.url("charts/shop"), "", "1.4.0", "")} {
+		t.Run(name, func(t *testing.T) {
+			r.set(nil, nil)
+			fetcher := r.fetcher(t, Limits{})
+			digest, err := fetcher.Resolve(t.Context(), source, Credentials{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.answering("manifests", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) })
+			if _, err := fetcher.Fetch(t.Context(), source, digest, Credentials{}); err != nil {
+				t.Errorf("what was resolved just now is asked for again: %v", err)
+			}
+		})
+	}
+}
+
 func TestTheCacheLetsNoLayerPassThatTheRegistryWouldNot(t *testing.T) {
 	r := startRegistry(t, plainRegistry)
 	layer := fluxLayer(t, file("a.yaml", service))
 	honest := r.push(t, "shop", "1", fluxConfig, layer)
-	fetcher := r.fetcher(t, Limits{})
-	if _, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "1", ""), honest, Credentials{}); err != nil {
-		t.Fatal(err)
-	}
 	for name, size := range map[string]int{"a size that is too large": len(layer.content) + 1, "no size": 0} {
 		t.Run(name, func(t *testing.T) {
-			described := map[string]any{"mediaType": layer.mediaType, "digest": digest.FromBytes(layer.content), "size": size, "annotations": map[string]string{ocispec.AnnotationTitle: "a"}}
+			fetcher := r.fetcher(t, Limits{})
+			if _, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "1", ""), honest, Credentials{}); err != nil {
+				t.Fatal(err)
+			}
+			described := map[string]any{"mediaType": "text/plain", "digest": digest.FromBytes(layer.content), "size": size, "annotations": map[string]string{ocispec.AnnotationTitle: "a"}}
 			lying := r.pushManifest(t, "shop", "2", ocispec.MediaTypeImageManifest, encode(t, map[string]any{"schemaVersion": 2, "layers": []any{described}}))
 			if tree, err := fetcher.Fetch(t.Context(), oci(r.url("shop"), "2", ""), lying, Credentials{}); err == nil {
 				t.Errorf("got the files %v", tree.Paths())
