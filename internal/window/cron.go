@@ -199,13 +199,5 @@ func (c *cron) dayBefore(day, oldest int64) (int64, bool) {
 // weekday of a day, counted from 1 January 1970, a Thursday.
 func weekday(day int64) int64 { return day + 4 - 7*floorDivide(day+4, 7) }
 
-const (
-	everyDayOfMonth = 1<<32 - 1<<1
-	everyMonth      = 1<<13 - 1<<1
-	everyWeekday    = 1<<7 - 1
-)
-
-// everyDay tells whether there is no day that it does not fire on.
-func (c *cron) everyDay() bool {
-	return c.months == everyMonth && c.days == everyDayOfMonth && c.weekdays == everyWeekday
-}
+// everyMonth is the set of all twelve.
+const everyMonth = 1<<13 - 1<<1

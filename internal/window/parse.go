@@ -113,9 +113,7 @@ func (p *parser) recurring(field string, source v1alpha1.Window) window {
 	var err error
 	if parsed.schedule, err = parseCron(source.Schedule); err != nil {
 		p.problem(field+".schedule", "%q %s", source.Schedule, err)
-		return parsed
 	}
-	parsed.endless = endlessly(parsed.schedule, parsed.duration)
 	return parsed
 }
 

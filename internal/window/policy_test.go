@@ -115,12 +115,26 @@ func TestARolloutMayStartInsideOfAnAllowWindowAndOutsideOfEveryFreeze(t *testing
 			"a freeze lasts: even; no opening follows in the next eight years; change `spec.windows`"},
 		{"allow windows that are always frozen", both(office, freeze(recurring("0 8 * * *", 10*hour, "Europe/Zurich"))), "2026-03-02T20:00:00Z", "never", "",
 			"outside the allow windows, and none opens in the next eight years; change `spec.windows`"},
+		{"freezes that follow each other, of which the second names a time zone", freeze(
+			because("one", fixed("2026-03-01T00:00:00Z", "2026-03-03T23:00:00Z")),
+			because("two", recurring("0 0 4 3 *", day, "Europe/Zurich"))), "2026-03-02T10:00:00Z", "2026-03-04T23:00:00Z", "",
+			"a freeze lasts until Tuesday 2026-03-03 23:00 UTC: one; the next opening is Wednesday 2026-03-04 23:00 UTC"},
+		{"freezes that follow each other, of which the first names a time zone", freeze(
+			because("one", recurring("0 0 3 3 *", day, "Europe/Zurich")),
+			because("two", fixed("2026-03-03T23:00:00Z", "2026-03-04T23:00:00Z"))), "2026-03-03T10:00:00Z", "2026-03-04T23:00:00Z", "",
+			"a freeze lasts until Wednesday 2026-03-04 00:00 CET: one; the next opening is Thursday 2026-03-05 00:00 CET"},
+		{"a freeze that begins before midnight and after it leaves the day between", freeze(recurring("0 0,20 * * *", 6*hour, "")), "2026-03-02T01:00:00Z", "2026-03-02T06:00:00Z", "",
+			"a freeze lasts until Monday 2026-03-02 06:00 UTC"},
 		{"a fixed freeze until long after", freeze(fixed("2026-01-01T00:00:00Z", "2126-01-01T00:00:00Z")), "2026-03-02T20:00:00Z", "2126-01-01T00:00:00Z", "",
 			"a freeze lasts until Tuesday 2126-01-01 00:00 UTC"},
 		{"freezes that touch for more than a day leave no gap", freeze(recurring("0 0 * * 1", 7*day, "")), "2026-03-02T20:00:00Z", "never", "",
 			"a freeze lasts; no opening follows in the next eight years; change `spec.windows`"},
 
 		// Midnight, months, years.
+		{"an allow window of another time zone than the first", allow(recurring("0 9 * * 2", hour, "Asia/Kathmandu"), recurring("0 9 * * 1", hour, "Europe/Zurich")),
+			"2026-03-02T08:30:00Z", "", "2026-03-02T09:00:00Z", "the windows are open until Monday 2026-03-02 10:00 CET"},
+		{"before 1970", office, "1969-03-05T10:00:00Z", "", "1969-03-05T16:00:00Z", "the windows are open until Wednesday 1969-03-05 17:00 CET"},
+		{"a time that nobody has set", office, "", "0001-01-01T08:25:52Z", "", "outside the allow windows; the next opens Monday 0001-01-01 09:00:00 LMT"},
 		{"across midnight", allow(recurring("0 22 * * 5", 4*hour, "America/New_York")), "2026-03-07T06:59:59Z", "", "2026-03-07T07:00:00Z", "the windows are open until Saturday 2026-03-07 02:00 EST"},
 		{"across the year", freeze(recurring("0 0 20 12 *", 16*day, "Europe/Zurich")), "2026-01-04T22:59:59Z", "2026-01-04T23:00:00Z", "", "a freeze lasts until Monday 2026-01-05 00:00 CET"},
 		{"overlapping with itself", allow(recurring("0 * * * 1", 90*minute, "")), "2026-03-02T05:10:00Z", "", "2026-03-03T00:30:00Z", "the windows are open until Tuesday 2026-03-03 00:30 UTC"},
@@ -141,6 +155,8 @@ func TestARolloutMayStartInsideOfAnAllowWindowAndOutsideOfEveryFreeze(t *testing
 		{"and not again", allow(recurring("30 2 * * *", 10*minute, "Europe/Zurich")), "2026-10-25T00:40:00Z", "2026-10-26T01:30:00Z", "", "outside the allow windows; the next opens Monday 2026-10-26 02:30 CET"},
 		{"seconds that pass, not what the wall shows", allow(recurring("0 0 25 10 *", day, "Europe/Zurich")), "2026-10-25T12:00:00Z", "", "2026-10-25T22:00:00Z", "the windows are open until Sunday 2026-10-25 23:00 CET"},
 		{"an hour that comes twice is covered by what began before it", freeze(recurring("0 1 * * *", 4*hour, "Europe/Zurich")), "2026-10-25T01:30:00Z", "2026-10-25T03:00:00Z", "", "a freeze lasts until Sunday 2026-10-25 04:00 CET"},
+		{"a skipped time of another day of the week begins nothing", freeze(recurring("30 2 * * 1", hour, "Europe/Zurich"), fixed("2026-03-29T00:00:00Z", "2026-03-29T01:10:00Z")),
+			"2026-03-29T00:30:00Z", "2026-03-29T01:10:00Z", "", "a freeze lasts until Sunday 2026-03-29 01:10 UTC"},
 		{"half an hour of daylight saving", allow(recurring("15 2 * * *", 10*minute, "Australia/Lord_Howe")), "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z", "", "outside the allow windows; the next opens Sunday 2026-10-04 02:30 +11"},
 		{"a midnight that is skipped", allow(recurring("0 0 * * *", hour, "America/Sao_Paulo")), "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z", "", "outside the allow windows; the next opens Sunday 2018-11-04 01:00 -02"},
 		{"the last day of a leap year far away", allow(recurring("0 9 1 1 *", hour, "Europe/Zurich")), "2040-12-31T12:00:00Z", "2041-01-01T08:00:00Z", "",
@@ -173,6 +189,22 @@ func TestARolloutMayStartInsideOfAnAllowWindowAndOutsideOfEveryFreeze(t *testing
 				t.Errorf("the message is\n%s\nwanted\n%s", message, row.message)
 			}
 		})
+	}
+}
+
+func TestWhoHasNoPolicyHasNoWindows(t *testing.T) {
+	for name, policy := range map[string]*window.Policy{"nil": nil, "zero": {}} {
+		if verdict := policy.At(instant("2026-03-04T10:00:00Z")); !verdict.Open || verdict.Message() != "the windows are open" {
+			t.Errorf("%s: %+v", name, verdict)
+		}
+	}
+}
+
+func TestAVerdictThatWasMadeByHandSaysItsTimesInUTC(t *testing.T) {
+	frozen := because("audit", recurring("0 0 * * *", hour, "Europe/Zurich"))
+	verdict := window.Verdict{Freeze: &frozen, Opens: instant("2026-03-04T10:00:00+01:00")}
+	if message := verdict.Message(); message != "a freeze lasts until Wednesday 2026-03-04 09:00 UTC: audit" {
+		t.Error(message)
 	}
 }
 

@@ -54,10 +54,6 @@ func (w *walker) cover(midnight int64, covered *coverage) {
 		w.coverDay(midnight, covered)
 		return
 	}
-	if w.endless {
-		covered.addAll()
-		return
-	}
 	if w.offset != current.offset {
 		w.offset, w.covered = current.offset, [1 << daysAround]*coverage{}
 	}

@@ -19,7 +19,6 @@ type window struct {
 
 	schedule cron
 	duration int64 // seconds
-	endless  bool  // whether it begins again at every end, as long as the wall clock is not changed
 }
 
 // coverage is what one or more windows cover of a day of UTC.
@@ -41,28 +40,8 @@ func (c *coverage) add(other *coverage) {
 // addSpan adds a span in seconds since the day began.
 func (c *coverage) addSpan(begin, end int64) {
 	begin, end = max(begin, 0), min(end, secondsOfDay)
-	if begin >= end {
-		return
-	}
 	c.whole.addRange(int((begin+secondsOfMinute-1)/secondsOfMinute), int(end/secondsOfMinute))
 	c.touched.addRange(int(begin/secondsOfMinute), int((end+secondsOfMinute-1)/secondsOfMinute))
-}
-
-// endlessly tells whether a schedule that fires each day leaves no second uncovered.
-func endlessly(schedule cron, duration int64) bool {
-	if !schedule.everyDay() {
-		return false
-	}
-	first, last := schedule.minutes.first(0), schedule.minutes.last(minutesOfDay)
-	if int64(first+minutesOfDay-last)*secondsOfMinute > duration {
-		return false
-	}
-	covered := schedule.minutes.lasting(duration / secondsOfMinute)
-	covered.addRange(0, first)
-	covered.addRange(last, minutesOfDay)
-	var all minutes
-	all.addAll()
-	return covered == all
 }
 
 // beginsBetween tells whether the schedule names a wall time from one, inclusive, to another, exclusive.
