@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -172,6 +173,7 @@ func (p *Planner) compare(
 		return nil, err
 	}
 	prunes := plan.Changes(pruned)
+	asked := time.Now()
 	found, known := p.findings.of(seen.Promotion, planned.Plan.RenderedDigest, where, target)
 	if known && slices.Equal(found.prunes, prunes) && deployer.StillTrue(ctx, objects, found.objects) {
 		planned.Plan.Diff = seen.Promotion.Status.Plan.Diff
@@ -192,7 +194,7 @@ func (p *Planner) compare(
 	planned.Plan.Rules = promotion.PlanRules(seen.Environment, expression.RuleInput{
 		Plan: planned.Plan, Changes: changes, Release: seen.Release, Environment: seen.Environment, Promotion: seen.Promotion,
 	})
-	return found.objects, nil
+	return apply.LookedAt(asked, found.objects), nil
 }
 
 // refusal tells what people have to mend from faults that pass. What the deployer lacks can be given to it, so that the

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -166,6 +167,22 @@ var _ = Describe("Apply", func() {
 		Expect(p.reads.Load()-reads).To(BeEquivalentTo(3), "one list, and the two that are there after all")
 		Expect(p.configMap(ctx, "new-3")).To(HaveKeyWithValue("value", "theirs"))
 		Expect(p.configMap(ctx, "new-4")).To(HaveKeyWithValue("value", "mine"), "what is no Environment's is taken over, as it would have been before")
+	})
+
+	It("creates what was absent just before without reading it, and reads what was absent a while ago", func(ctx context.Context) {
+		p := newPlace(ctx, operator)
+		objects := p.objects(configMap("a", "x"))
+		looked, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		for _, step := range []struct {
+			at    time.Time
+			reads int
+		}{{time.Now(), 0}, {time.Now().Add(-time.Second), 1}, {time.Time{}, 1}} {
+			reads := p.reads.Load()
+			Expect(p.deployer.Apply(ctx, objects, apply.LookedAt(step.at, apply.Findings(looked))...)).Error().NotTo(HaveOccurred())
+			Expect(p.reads.Load() - reads).To(BeEquivalentTo(step.reads))
+			Expect(admin.Delete(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "a"}})).To(Succeed())
+		}
 	})
 
 	It("reads each object that it creates when the deployer may not list", func(ctx context.Context) {

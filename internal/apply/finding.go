@@ -4,6 +4,9 @@
 package apply
 
 import (
+	"slices"
+	"time"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -22,6 +25,18 @@ type Finding struct {
 	// Action is what a rollout does with the object; empty if it has nothing to write. An object that would look the same, but of which fields
 	// are not yet Assent's, is updated.
 	Action v1alpha1.ChangeAction
+
+	// lookedAt is when that was asked for last; zero if it is not known.
+	lookedAt time.Time
+}
+
+// LookedAt says of findings that they were asked for at that time, or later. What was absent a moment ago is created without another look.
+func LookedAt(at time.Time, found []Finding) []Finding {
+	found = slices.Clone(found)
+	for i := range found {
+		found[i].lookedAt = at
+	}
+	return found
 }
 
 // Findings are what the pairs of Compare say about the objects.

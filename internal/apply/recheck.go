@@ -18,8 +18,8 @@ import (
 )
 
 // StillTrue tells whether what Compare has found of the objects holds now, by live reads: nobody has made, written or deleted one of them
-// since, and the deployer may still write them. It costs a list for each kind and a dry run for each kind and action, where Compare costs two
-// requests for each object. When it cannot be sure it says no, and Compare says why.
+// since, and the deployer may still write them. It costs a dry run for each kind and action, and a list for each kind of which there are others than those that
+// are tried, where Compare costs two requests for each object. When it cannot be sure it says no, and Compare says why.
 func (d *Deployer) StillTrue(ctx context.Context, objects []*unstructured.Unstructured, found []Finding) bool {
 	questions, sure := d.questionsAbout(objects, found)
 	if !sure {
@@ -53,7 +53,7 @@ func (d *Deployer) questionsAbout(objects []*unstructured.Unstructured, found []
 	if len(objects) != len(found) {
 		return nil, false
 	}
-	piles, tried := map[pile][]Finding{}, map[sample]bool{}
+	piles, samples, tried := map[pile][]Finding{}, map[pile]int{}, map[sample]bool{}
 	for i, object := range objects {
 		finding := found[i]
 		seen, trouble := d.find(object, release{})
@@ -64,19 +64,26 @@ func (d *Deployer) questionsAbout(objects []*unstructured.Unstructured, found []
 		piles[of] = append(piles[of], finding)
 		if one := (sample{pile: of, action: finding.Action}); finding.Action != "" && !tried[one] {
 			tried[one] = true
+			samples[of]++
 			questions = append(questions, func(ctx context.Context) bool { return mayStill(ctx, seen, finding) })
 		}
 	}
 	for of, findings := range piles {
+		if samples[of] == len(findings) {
+			continue // the answer to the dry run says which version it was made on
+		}
 		questions = append(questions, func(ctx context.Context) bool { return d.asFound(ctx, of, findings) })
 	}
 	return questions, true
 }
 
-// mayStill tells whether the deployer may write an object over the version that was found.
+// mayStill tells whether the deployer may write an object over the version that was found, or over none. What is new has no version before it is stored.
 func mayStill(ctx context.Context, seen comparison, finding Finding) bool {
 	merged, err := dryRun(ctx, seen.resource, seen.desired)
-	return err == nil && (finding.UID == "" || finding.stillTrue(merged))
+	if err != nil {
+		return false
+	}
+	return finding.stillTrue(merged) || (finding.UID == "" && merged.GetResourceVersion() == "")
 }
 
 // asFound tells whether the objects of one kind are in the versions that were found.

@@ -53,6 +53,29 @@ var _ = Describe("What was found of objects", func() {
 		Expect(p.writes.Load()).To(Equal(writes))
 	})
 
+	It("holds at the cost of the dry runs alone where each object is tried, and not once somebody has written one", func(ctx context.Context) {
+		objects := p.objects(configMap("changes", "green") + "\n---\n" + configMap("new", "green"))
+		pairs, err := p.deployer.Compare(ctx, objects)
+		Expect(err).NotTo(HaveOccurred())
+		reads, tries := p.reads.Load(), p.tries.Load()
+		Expect(p.deployer.StillTrue(ctx, objects, apply.Findings(pairs))).To(BeTrue())
+		Expect(p.reads.Load()).To(Equal(reads))
+		Expect(p.tries.Load() - tries).To(BeEquivalentTo(2))
+
+		for name, act := range map[string]func(){
+			"changes": func() { p.annotate(ctx, "changes") },
+			"new": func() {
+				Expect(admin.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: p.target.Namespace, Name: "new"}})).To(Succeed())
+			},
+		} {
+			By("writing " + name)
+			pairs, err := p.deployer.Compare(ctx, objects)
+			Expect(err).NotTo(HaveOccurred())
+			act()
+			Expect(p.deployer.StillTrue(ctx, objects, apply.Findings(pairs))).To(BeFalse())
+		}
+	})
+
 	DescribeTable("does not hold once somebody", func(ctx context.Context, act func(context.Context)) {
 		act(ctx)
 		Expect(p.deployer.StillTrue(ctx, objects, found)).To(BeFalse())

@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +21,9 @@ const (
 	partSize = 64
 	// worthAList is how many objects of a kind cost less to list than to get.
 	worthAList = 3
+	// vacantFor is how long an object that was absent counts as absent. The first objects of a rollout that begins at once are created within it; a list would
+	// wait, up to a tenth of a second, for the API server's own cache to see what the rollout has just written.
+	vacantFor = 500 * time.Millisecond
 	// mostListed bounds what one list brings; where more is there, objects are read one by one.
 	mostListed = 1000
 )
@@ -32,8 +36,10 @@ type vacancies struct {
 }
 
 type vacantPart struct {
-	list    sync.Once
+	list sync.Once
+	// absent objects, by kind, and when the first of them was looked at.
 	absent  map[schema.GroupVersionKind][]v1alpha1.ObjectReference
+	since   time.Time
 	certain map[v1alpha1.ObjectReference]bool
 }
 
@@ -44,26 +50,32 @@ func newVacancies(wave []*unstructured.Unstructured, known map[v1alpha1.ObjectRe
 		part := &parts[i/partSize]
 		if found, looked := known[ref]; looked && found.UID == "" {
 			if part.absent == nil {
-				part.absent = map[schema.GroupVersionKind][]v1alpha1.ObjectReference{}
+				part.absent, part.since = map[schema.GroupVersionKind][]v1alpha1.ObjectReference{}, found.lookedAt
 			}
 			part.absent[object.GroupVersionKind()] = append(part.absent[object.GroupVersionKind()], ref)
+			if found.lookedAt.Before(part.since) {
+				part.since = found.lookedAt
+			}
 		}
 	}
 	return &vacancies{parts: parts}
 }
 
-// certain tells whether the object at an index of the wave can be created without being read. It lists when it is first asked about a part.
+// certain tells whether the object at an index of the wave can be created without being read. When it is first asked about a part whose objects were not looked
+// at just before, it lists.
 func (v *vacancies) certain(ctx context.Context, d *Deployer, index int, object *unstructured.Unstructured) bool {
 	part := &v.parts[index/partSize]
 	part.list.Do(func() {
 		part.certain = map[v1alpha1.ObjectReference]bool{}
+		lately := time.Since(part.since) <= vacantFor
 		for kind, refs := range part.absent {
-			if len(refs) < worthAList {
-				continue
+			var taken map[string]bool
+			known := lately
+			if !lately && len(refs) >= worthAList {
+				taken, known = d.takenNames(ctx, kind, refs[0].Namespace)
 			}
-			taken, listed := d.takenNames(ctx, kind, refs[0].Namespace)
 			for _, ref := range refs {
-				part.certain[ref] = listed && !taken[ref.Name]
+				part.certain[ref] = known && !taken[ref.Name]
 			}
 		}
 	})

@@ -86,10 +86,13 @@ func TestAnAnswerIsJudgedByWhen(t *testing.T) {
 		"by another value":      {"body.state == 'approved'", answers(200, `{"state":"open"}`), v1alpha1.CheckFailed, "`when` is not met: %s answered 200: {\"state\":\"open\"}"},
 		"by a header":           {"headers['x-state'] == 'ok'", answers(200, ""), v1alpha1.CheckPassed, "%s answered 200"},
 		"by a large number":     {"body.id == 9007199254740993", answers(200, `{"id": 9007199254740993}`), v1alpha1.CheckPassed, "%s answered 200"},
-		"without the field":     {"body.state == 'approved'", answers(200, `{}`), v1alpha1.CheckFailed, "`when` could not be evaluated (evaluate: no such key: state): %s answered 200: {}"},
-		"no JSON":               {"body == null && text == '{\"a\":'", answers(200, `{"a":`), v1alpha1.CheckPassed, "%s answered 200"},
-		"two values of JSON":    {"body == null", answers(200, `{} {}`), v1alpha1.CheckPassed, "%s answered 200"},
-		"garbage":               {"body.ok", answers(200, "\x00\xff\x1b[31m<html>"), v1alpha1.CheckFailed, "`when` could not be evaluated (evaluate: no such key: ok): %s answered 200: � [31m<html>"},
+		"by another such number": {"body.id == 9007199254740992", answers(200, `{"id": 9007199254740993}`), v1alpha1.CheckFailed,
+			"`when` is not met: %s answered 200: {\"id\": 9007199254740993}"},
+		"by a fraction":      {"body.rates[0] == 0.25", answers(200, `{"rates": [0.25]}`), v1alpha1.CheckPassed, "%s answered 200"},
+		"without the field":  {"body.state == 'approved'", answers(200, `{}`), v1alpha1.CheckFailed, "`when` could not be evaluated (evaluate: no such key: state): %s answered 200: {}"},
+		"no JSON":            {"body == null && text == '{\"a\":'", answers(200, `{"a":`), v1alpha1.CheckPassed, "%s answered 200"},
+		"two values of JSON": {"body == null", answers(200, `{} {}`), v1alpha1.CheckPassed, "%s answered 200"},
+		"garbage":            {"body.ok", answers(200, "\x00\xff\x1b[31m<html>"), v1alpha1.CheckFailed, "`when` could not be evaluated (evaluate: no such key: ok): %s answered 200: � [31m<html>"},
 		"no more than 200 characters": {"status == 201", answers(200, strings.Repeat("é", 300)), v1alpha1.CheckFailed,
 			"`when` is not met: %s answered 200: " + strings.Repeat("é", 199) + "…"},
 	} {
@@ -110,6 +113,11 @@ func TestAPostTellsTheServerWhatItIsAskedAbout(t *testing.T) {
 	})
 	asked := asking(address, header("X-Team", "web"))
 	asked.HTTP.Method = v1alpha1.HTTPMethodPost
+	about := subject("shop")
+	about.Promotion.Spec.Type = v1alpha1.PromotionTypeRollback
+	if finding := (&check.HTTP{Networks: local}).Ask(t.Context(), asked, about); finding.Result != v1alpha1.CheckPassed || got["type"] != "Rollback" {
+		t.Errorf("%s: %v", finding.Message, got)
+	}
 	if finding := ask(t, asked); finding.Result != v1alpha1.CheckPassed {
 		t.Error(finding.Message)
 	}
@@ -120,6 +128,15 @@ func TestAPostTellsTheServerWhatItIsAskedAbout(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("\n got %v\nwant %v", got, want)
 	}
+}
+
+func TestAQuestionThatSaysNothingHasNoContent(t *testing.T) {
+	address, host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, sent := r.Header["Content-Type"]; sent || r.ContentLength != 0 {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	expect(t, ask(t, asking(address)), v1alpha1.CheckPassed, false, host+" answered 200")
 }
 
 func TestAPrivateAddressIsRefusedUnlessTheAdministratorAllowsIt(t *testing.T) {
@@ -169,6 +186,10 @@ func TestARedirectIsFollowedOnTheSameServerAlone(t *testing.T) {
 	})
 	target = "/there"
 	expect(t, ask(t, asking(address, when("text == 'there'"))), v1alpha1.CheckPassed, false, host+" answered 200")
+	// A server that was told something may send on to what came of it.
+	told := asking(address, when("text == 'there'"))
+	told.HTTP.Method = v1alpha1.HTTPMethodPost
+	expect(t, ask(t, told), v1alpha1.CheckPassed, false, host+" answered 200")
 	_, port, _ := net.SplitHostPort(host)
 	for name, to := range map[string]string{
 		"another port": "http://" + otherHost, "another host": "http://localhost:" + port, "another scheme": "https://" + host, "credentials": "http://bob:x@" + host,

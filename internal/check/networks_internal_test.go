@@ -4,9 +4,15 @@
 package check
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/netip"
 	"net/url"
+	"os"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestOnlyPublicAddressesAreAllowedByThemselves(t *testing.T) {
@@ -32,6 +38,52 @@ func TestANetworkThatTheAdministratorAllowsIsAllowedAndNoOther(t *testing.T) {
 	} {
 		if got := allowed(netip.MustParseAddr(address), networks); got != want {
 			t.Errorf("%s: %v, want %v", address, got, want)
+		}
+	}
+}
+
+func TestWhatIsNoAddressIsNotConnectedTo(t *testing.T) {
+	everywhere := dialer([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")})
+	err := everywhere.ControlContext(t.Context(), "tcp", "localhost:80", nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "read the address \"localhost:80\"") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAServerIsNamedAsASecretListsIt(t *testing.T) {
+	for to, want := range map[string]string{
+		"https://Tickets.example.com/a":    "tickets.example.com",
+		"https://tickets.example.com:443":  "tickets.example.com",
+		"https://tickets.example.com:8443": "tickets.example.com:8443",
+		"http://tickets.example.com/a":     "tickets.example.com:80",
+		"http://tickets.example.com:443/a": "tickets.example.com:443",
+		"https://[2a00::1]/":               "2a00::1",
+		"https://[2a00::1]:8443/":          "[2a00::1]:8443",
+	} {
+		parsed, err := url.Parse(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hostOf(parsed); got != want || !listed(got, parsed) {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+	}
+}
+
+// Whichever of the two notices first: the clock of the attempt, or the connection that has been given the same deadline.
+func TestAServerThatTakesTooLongIsSaidToWhoeverNotices(t *testing.T) {
+	over, stop := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer stop()
+	for name, test := range map[string]struct {
+		ctx context.Context
+		err error
+	}{
+		"the clock":      {over, errors.New("use of closed network connection")},
+		"the connection": {t.Context(), &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}},
+	} {
+		finding := question{timeout: 5 * time.Second}.unreached(test.ctx, "tickets.example.com", test.err)
+		if want := "tickets.example.com did not answer within `timeoutSeconds`, 5s"; finding.Message != want || !finding.Retry {
+			t.Errorf("%s: %+v", name, finding)
 		}
 	}
 }
@@ -70,7 +122,7 @@ func TestASecretNamesTheHostsThatItMayBeSentTo(t *testing.T) {
 }
 
 func TestASecretIsHiddenInWhateverFormItComesBack(t *testing.T) {
-	over := veil{}.with(`Basic Ym9iOmh1bnRlcjIh`).with("pass\"word<1>").with("x y")
+	over := veil{}.with(`Basic Ym9iOmh1bnRlcjIh`).with("pass\"word<1>").with("x y").with("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl").with("")
 	for text, want := range map[string]string{
 		"Authorization: Basic Ym9iOmh1bnRlcjIh": "Authorization: [hidden]",
 		"you sent Ym9iOmh1bnRlcjIh":             "you sent [hidden]",
@@ -81,6 +133,8 @@ func TestASecretIsHiddenInWhateverFormItComesBack(t *testing.T) {
 		"?p=pass%22word%3C1%3E":                 "?p=[hidden]",
 		"x y and x and y":                       "[hidden] and x and y",
 		"Basic auth":                            "Basic auth",
+		// What only begins as base64 does is no secret of its own.
+		`{"alg":"HS256"} is not supported`: `{"alg":"HS256"} is not supported`,
 	} {
 		if got := over.hide(text); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", text, got, want)

@@ -133,8 +133,13 @@ func headerProblem(header v1alpha1.HTTPHeader, before []v1alpha1.HTTPHeader) str
 	if slices.ContainsFunc(before, func(other v1alpha1.HTTPHeader) bool { return strings.EqualFold(other.Name, header.Name) }) {
 		return fmt.Sprintf("sets %q a second time: names are the same in upper and lower case", header.Name)
 	}
-	if strings.ContainsFunc(header.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+	if strings.ContainsFunc(header.Value, breaksLine) {
 		return fmt.Sprintf("%q must be one line", header.Name)
 	}
 	return ""
+}
+
+// breaksLine tells the control characters that no header may hold (RFC 9110, section 5.5); a tab is none of them.
+func breaksLine(r rune) bool {
+	return r < ' ' && r != '\t' || r == 0x7f
 }

@@ -240,15 +240,18 @@ func TestAMeasurementThatIsWrittenWronglyIsNeitherAskedNorTriedAgain(t *testing.
 	}
 }
 
-// oneSecret is what the API server has.
-type oneSecret struct{ hosts, value string }
+// oneSecret is what the API server has, or why it does not give it.
+type oneSecret struct {
+	hosts, value string
+	fault        error
+}
 
 func (s oneSecret) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
 	*object.(*corev1.Secret) = corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Annotations: map[string]string{v1alpha1.AnnotationCheckHosts: s.hosts}},
 		Data:       map[string][]byte{"token": []byte(s.value)},
 	}
-	return nil
+	return s.fault
 }
 
 func (oneSecret) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }

@@ -44,11 +44,8 @@ func (v veil) with(value string) veil {
 		if i > 0 && len(form) < shortest || form == "" {
 			continue
 		}
-		v = append(v, form)
-		if escaped, err := json.Marshal(form); err == nil {
-			v = append(v, strings.Trim(string(escaped), `"`))
-		}
-		v = append(v, url.QueryEscape(form), url.PathEscape(form))
+		escaped, _ := json.Marshal(form) // a text can always be written
+		v = append(v, form, strings.Trim(string(escaped), `"`), url.QueryEscape(form), url.PathEscape(form))
 	}
 	// The longest first: a part of it must not leave the rest behind.
 	slices.SortFunc(v, func(a, b string) int { return len(b) - len(a) })
@@ -104,7 +101,7 @@ func (h *HTTP) secret(ctx context.Context, ref v1alpha1.SecretKeyReference, proj
 	switch {
 	case value == "":
 		return no(misconfigured("secret %q has no key %q, or nothing in it", ref.Name, ref.Key))
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+	case strings.ContainsFunc(value, breaksLine):
 		return no(misconfigured("key %q of secret %q must be one line to be sent as a header", ref.Key, ref.Name))
 	}
 	return value, nil
@@ -118,7 +115,7 @@ func listed(hosts string, to *url.URL) bool {
 		if host == wanted {
 			return true
 		}
-		if host != "" && to.Scheme == "https" && net.JoinHostPort(strings.Trim(host, "[]"), "443") == wanted {
+		if to.Scheme == "https" && net.JoinHostPort(strings.Trim(host, "[]"), "443") == wanted {
 			return true
 		}
 	}

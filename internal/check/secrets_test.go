@@ -5,17 +5,20 @@ package check_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -117,3 +120,34 @@ var _ = Describe("A check that sends a Secret", func() {
 		Expect(ask(ctx).Message).NotTo(ContainSubstring("s3cr"))
 	})
 })
+
+func TestNothingIsSentWithoutTheSecretThatACheckNames(t *testing.T) {
+	var asked atomic.Int32
+	address, host := serve(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	for name, test := range map[string]struct {
+		secret  oneSecret
+		retry   bool
+		message string
+	}{
+		"it is not there": {oneSecret{fault: apierrors.NewNotFound(corev1.Resource("secrets"), "ticket")}, false,
+			`secret "ticket" does not exist in project "shop": create it with the key "token"`},
+		"it must not be read": {oneSecret{fault: apierrors.NewForbidden(corev1.Resource("secrets"), "ticket", nil)}, false,
+			"the operator must not read secret \"ticket\": in project \"shop\" create a Role that allows `get` on secrets with resourceNames [\"ticket\"], " +
+				"and bind it to service account assent-system/assent-controller"},
+		"the API server fails":       {oneSecret{fault: errors.New("no connection")}, true, `secret "ticket" could not be read: no connection`},
+		"it names another host":      {oneSecret{hosts: "tickets.example.com", value: token}, false, fmt.Sprintf("secret \"ticket\" must not be sent to %q: add that host to the Secret's annotation assent.dev/check-hosts, which lists hosts separated by commas", host)},
+		"there is nothing in it":     {oneSecret{hosts: host, value: "\r\n"}, false, `secret "ticket" has no key "token", or nothing in it`},
+		"it has two lines":           {oneSecret{hosts: host, value: "one\nX-Injected: two"}, false, `key "token" of secret "ticket" must be one line to be sent as a header`},
+		"it has a control character": {oneSecret{hosts: host, value: "one\x7f"}, false, `key "token" of secret "ticket" must be one line to be sent as a header`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := asking(address)
+			made.HTTP.Headers = []v1alpha1.HTTPHeader{{Name: "Authorization", SecretRef: v1alpha1.SecretKeyReference{Name: "ticket", Key: "token"}}}
+			finding := (&check.HTTP{Secrets: test.secret, Networks: local}).Ask(t.Context(), made, subject("shop"))
+			expect(t, finding, v1alpha1.CheckFailed, test.retry, test.message)
+		})
+	}
+	if asked.Load() != 0 {
+		t.Errorf("the server was asked %d times", asked.Load())
+	}
+}
