@@ -30,6 +30,8 @@ type view struct {
 	rollout *rollout
 	// proved is the sequence number up to which the promotion was proved to have nothing on record, before its start.
 	proved int64
+	// anticipated is the plan that is being made from what the caches say, during the proof.
+	anticipated *anticipation
 	// unlock frees the Environment for other starts.
 	unlock func()
 }
@@ -37,6 +39,9 @@ type view struct {
 func (v *view) release() {
 	if v != nil && v.unlock != nil {
 		v.unlock()
+	}
+	if v != nil && v.anticipated != nil {
+		v.anticipated.stop()
 	}
 }
 
@@ -59,8 +64,9 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		var err error
 		switch next := next.(type) {
 		case promotion.MakePlan:
-			seen.Planned, seen.Rendering, err = r.Planner.Make(ctx, seen.Observation, next.Inputs)
+			err = r.plan(ctx, seen, next.Inputs)
 		case promotion.Prove:
+			seen.anticipated = r.Planner.anticipate(ctx, seen.Observation, next.Inputs)
 			err = r.prove(ctx, seen)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,
 			promotion.Prune, promotion.Verify, promotion.RollBack, promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:

@@ -77,7 +77,7 @@ func decideStart(seen Observation) Decision {
 	case len(found.blockers) > 0:
 		return Wait{Blockers: found.blockers, Approvals: approvals, Again: nextLook(seen, approvals, found), Run: found.run}
 	case !seen.Live:
-		return Prove{}
+		return Prove{Inputs: inputsOf(seen)}
 	default:
 		return Start{Approvals: approvals, Overridden: found.overridden}
 	}

@@ -22,7 +22,10 @@ type Rest struct{}
 type MakePlan struct{ Inputs v1alpha1.PlanInputs }
 
 // Prove asks for the same observation from live reads, then for another decision.
-type Prove struct{}
+type Prove struct {
+	// Inputs of the plan that the other decision asks for if nothing has changed; empty if it asks for none.
+	Inputs v1alpha1.PlanInputs
+}
 
 // Wait for people, or for another gate.
 type Wait struct {
