@@ -110,25 +110,59 @@ func TestAChartThatIsSlowIsEnded(t *testing.T) {
 	expectError(t, err, "longer than 30s", "make it smaller")
 }
 
-// archive of files, as a vendored chart is.
+// archived files, as a vendored chart is.
 func archived(t *testing.T, folder string, namesAndContents ...string) string {
 	t.Helper()
-	var packed bytes.Buffer
-	zipped := gzip.NewWriter(&packed)
-	writer := tar.NewWriter(zipped)
+	return zipped(t, tarred(t, filesIn(folder, namesAndContents...)...))
+}
+
+// archivedFile is an entry of a test archive, which is an ordinary file if it says nothing else.
+type archivedFile struct {
+	tar.Header
+	content string
+}
+
+func filesIn(folder string, namesAndContents ...string) []archivedFile {
+	var files []archivedFile
 	for i := 0; i < len(namesAndContents); i += 2 {
-		header := &tar.Header{Name: folder + namesAndContents[i], Mode: 0o600, Size: int64(len(namesAndContents[i+1])), Typeflag: tar.TypeReg}
-		if err := writer.WriteHeader(header); err != nil {
+		files = append(files, archivedFile{Header: tar.Header{Name: folder + namesAndContents[i]}, content: namesAndContents[i+1]})
+	}
+	return files
+}
+
+func tarred(t *testing.T, files ...archivedFile) string {
+	t.Helper()
+	var packed bytes.Buffer
+	writer := tar.NewWriter(&packed)
+	for _, file := range files {
+		header := file.Header
+		if header.Typeflag == 0 {
+			header.Typeflag = tar.TypeReg
+		}
+		if header.Typeflag != tar.TypeXGlobalHeader {
+			header.Mode, header.Size = 0o600, int64(len(file.content))
+		}
+		if err := writer.WriteHeader(&header); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := writer.Write([]byte(namesAndContents[i+1])); err != nil {
+		if _, err := writer.Write([]byte(file.content)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := zipped.Close(); err != nil {
+	return packed.String()
+}
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	if _, err := writer.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return packed.String()
@@ -147,6 +181,20 @@ func TestVendoredArchivesAreRendered(t *testing.T) {
 	}
 }
 
+func TestAnArchiveMayHaveWhatToolsPutThere(t *testing.T) {
+	packed := zipped(t, tarred(t, append([]archivedFile{
+		{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": "x"}}},
+		{Header: tar.Header{Typeflag: tar.TypeDir, Name: "db/"}}, {Header: tar.Header{Typeflag: tar.TypeDir, Name: "db/templates/"}},
+	}, filesIn("db/", "Chart.yaml", "apiVersion: v2\nname: db\nversion: 1.0.0\n", "templates/a.yaml", configMap)...)...))
+	objects, err := Render(chartOf("charts/db.tgz", packed, "charts/_db.tgz", "kept beside", "charts/.db.tgz", "hidden", "files/data.tgz", "no chart"), chartOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(objects); len(got) != 1 || got[0] != "ConfigMap/web" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestVendoredArchivesAreBounded(t *testing.T) {
 	large := strings.Repeat("x", 20<<20)
 	nested := archived(t, "a/", "Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n")
@@ -154,6 +202,12 @@ func TestVendoredArchivesAreBounded(t *testing.T) {
 		nested = archived(t, "a/", "Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n", "charts/a.tgz", nested)
 	}
 	const own = "apiVersion: v2\nname: db\nversion: 1.0.0\n"
+	cut := tarred(t, filesIn("db/", "Chart.yaml", own, "charts/inner.tgz", strings.Repeat("x", 5000))...)[:4000]
+	folders := strings.Repeat("charts/a/", maxChartDepth+1)
+	many := chartOf()
+	for i := range maxChartFiles {
+		many[fmt.Sprintf("files/%d", i)] = nil
+	}
 	for name, row := range map[string]struct {
 		files source.Tree
 		want  []string
@@ -161,7 +215,15 @@ func TestVendoredArchivesAreBounded(t *testing.T) {
 		"one that is no archive":        {files: chartOf("charts/db.tgz", "x"), want: []string{`"charts/db.tgz"`, "cannot be unpacked", "helm dependency build"}},
 		"one that is large":             {files: chartOf("charts/db.tgz", archived(t, "db/", "Chart.yaml", own, "x", large, "y", large)), want: []string{"is too large"}},
 		"several that are large":        {files: chartOf("charts/a.tgz", archived(t, "a/", "x", large), "charts/b.tgz", archived(t, "b/", "x", large)), want: []string{"is too large"}},
-		"archives in archives":          {files: chartOf("charts/a.tgz", nested), want: []string{"16"}},
+		"archives in archives":          {files: chartOf("charts/a.tgz", nested), want: []string{"it lies in more than 16 archives"}},
+		"folders in folders":            {files: chartOf(folders+"Chart.yaml", own), want: []string{"has more than 16 charts in charts"}},
+		"many files":                    {files: many, want: []string{"10000 files", "take out what is not needed"}},
+		"large files":                   {files: chartOf("a", large, "b", large), want: []string{"more than 33554432 bytes", "take out what is not needed"}},
+		"large values":                  {files: chartOf("values.yaml", strings.Repeat("#", maxChartYAMLBytes+1)), want: []string{`"values.yaml"`, "more than 1048576 bytes"}},
+		"one that is no archive within": {files: chartOf("charts/db.tgz", zipped(t, "x")), want: []string{`"charts/db.tgz"`, "cannot be unpacked"}},
+		"one that breaks off":           {files: chartOf("charts/db.tgz", zipped(t, cut)), want: []string{`"charts/db.tgz"`, "cannot be unpacked"}},
+		"one with a link":               {files: chartOf("charts/db.tgz", zipped(t, tarred(t, archivedFile{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: "db/x", Linkname: "/etc/passwd"}}))), want: []string{`"db/x" is no ordinary file`}},
+		"one with a backslash":          {files: chartOf("charts/db.tgz", archived(t, "db/", "Chart.yaml", own, `..\..\x`, "x")), want: []string{"is not inside of one folder"}},
 		"one that leads out":            {files: chartOf("charts/db.tgz", archived(t, "../", "Chart.yaml", own)), want: []string{"is not inside of one folder"}},
 		"one that leads out further in": {files: chartOf("charts/db.tgz", archived(t, "db/../../", "Chart.yaml", own)), want: []string{"is not inside of one folder"}},
 		"one from the root":             {files: chartOf("charts/db.tgz", archived(t, "/db/", "Chart.yaml", own)), want: []string{"is not inside of one folder"}},
@@ -190,6 +252,32 @@ func TestChartsThatMultiplyAreBounded(t *testing.T) {
 	tree["Chart.yaml"] = append(tree["Chart.yaml"], aliases("b")...)
 	_, err := Render(tree, chartOptions())
 	expectError(t, err, "uses more than 256 charts")
+}
+
+func TestManyChartsThatAreUsedOnceAreNoneTooMany(t *testing.T) {
+	tree := chartOf("templates/a.yaml", configMap)
+	uses := "dependencies:\n"
+	for i := range 20 {
+		uses += fmt.Sprintf("- {name: c%d, version: 1.0.0}\n", i)
+		tree[fmt.Sprintf("charts/c%d/Chart.yaml", i)] = fmt.Appendf(nil, "apiVersion: v2\nname: c%d\nversion: 1.0.0\n", i)
+	}
+	tree["Chart.yaml"] = append(tree["Chart.yaml"], uses...)
+	if _, err := Render(tree, chartOptions()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Helm keeps charts in charts in maps, which are in another order each time.
+func TestOfManyMistakesTheSameOneIsNamedEachTime(t *testing.T) {
+	tree := chartOf("charts/a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n")
+	for _, name := range []string{"b", "c", "d", "e", "f", "g"} {
+		tree["charts/a/charts/"+name+"/Chart.yaml"] = fmt.Appendf(nil, "apiVersion: v2\nname: %s\nversion: 1.0.0\n", name)
+		tree["charts/a/charts/"+name+"/templates/x.yaml"] = []byte("{{ if }}")
+	}
+	for range 20 {
+		_, err := Render(tree, chartOptions())
+		expectError(t, err, `"shop/charts/a/charts/b/templates/x.yaml"`)
+	}
 }
 
 func TestALineInAMessageIsThatOfTheTemplate(t *testing.T) {

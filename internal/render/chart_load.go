@@ -208,13 +208,11 @@ func countCharts(chart *helmchart.Chart) int {
 	for _, child := range chart.Dependencies() {
 		uses := 0
 		for _, dependency := range chart.Metadata.Dependencies {
-			if dependency != nil && dependency.Name == child.Name() {
+			if dependency.Name == child.Name() {
 				uses++
 			}
 		}
-		if count += max(uses, 1) * countCharts(child); count > maxCharts {
-			return count
-		}
+		count = min(count+max(uses, 1)*countCharts(child), maxCharts+1)
 	}
 	return count
 }
@@ -238,7 +236,7 @@ func checkVendored(chart *helmchart.Chart) error {
 		vendored[child.Name()] = true
 	}
 	for _, dependency := range chart.Metadata.Dependencies {
-		if dependency != nil && !vendored[dependency.Name] {
+		if !vendored[dependency.Name] {
 			return &Error{File: path.Join(chart.ChartFullPath(), chartFile), Message: fmt.Sprintf(
 				"needs chart %q in version %q, which is not in charts/, and nothing is fetched while rendering: run `helm dependency build` before the chart is packaged",
 				short(dependency.Name), short(dependency.Version))}

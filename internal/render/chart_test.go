@@ -90,6 +90,26 @@ func TestAChartMayLieInAFolderOfItsName(t *testing.T) {
 	}
 }
 
+func TestWhatLiesBesideAChartIsNoPartOfIt(t *testing.T) {
+	tree := treeOf("templates/b.yaml", webService, "values.yaml", "a: [b")
+	for name, content := range chartOf("templates/a.yaml", configMap) {
+		tree["shop/"+name] = content
+	}
+	objects, err := Render(tree, chartOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(objects); !reflect.DeepEqual(got, []string{"ConfigMap/web"}) {
+		t.Errorf("got %v", got)
+	}
+	for path, want := range map[string]string{"templates": "no chart was found", "../shop": "must stay inside"} {
+		options := chartOptions()
+		options.Path = path
+		_, err = Render(tree, options)
+		expectError(t, err, want)
+	}
+}
+
 func TestSubchartsAreTurnedOffByConditionsAndTags(t *testing.T) {
 	for name, row := range map[string]struct {
 		values map[string]any
@@ -130,6 +150,16 @@ func TestValuesGoOverEachOther(t *testing.T) {
 	want := map[string]any{"a": "chart", "b": "first", "c": "second", "d": map[string]any{"over": int64(3), "kept": int64(2)}}
 	if got := objects[0].Object["data"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestWhatHelmLetsPassInValuesPasses(t *testing.T) {
+	objects, err := Render(chartOf("values.yaml", "a: 1\na: 2\n", "templates/a.yaml", configMap+"data: {{ .Values | toJson }}\n"), chartOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]any{"a": int64(2)}; !reflect.DeepEqual(objects[0].Object["data"], want) {
+		t.Errorf("got %v", objects[0].Object["data"])
 	}
 }
 

@@ -90,9 +90,6 @@ func (l located) check() (int, error) {
 
 func depth(value any, above int) int {
 	deepest := above
-	if above > MaxDepth {
-		return deepest
-	}
 	switch typed := value.(type) {
 	case map[string]any:
 		for _, child := range typed {
@@ -107,17 +104,17 @@ func depth(value any, above int) int {
 }
 
 func (l located) checkType() error {
-	apiVersion, isText := l.object.Object["apiVersion"].(string)
-	if !isText || apiVersion == "" {
+	apiVersion, _ := l.object.Object["apiVersion"].(string)
+	if apiVersion == "" {
 		return l.errorf("`apiVersion` is missing or not text: set it, such as \"apps/v1\"; " +
 			"if this is no Kubernetes object, set `path` to the manifests")
 	}
-	parsed, err := schema.ParseGroupVersion(apiVersion)
-	if err != nil || parsed.Version == "" || len(parsed.Group) > maxGroupBytes {
+	parsed, _ := schema.ParseGroupVersion(apiVersion) // with an error comes no version
+	if parsed.Version == "" || len(parsed.Group) > maxGroupBytes {
 		return l.errorf("`apiVersion` %q must be VERSION or GROUP/VERSION", short(apiVersion))
 	}
-	kind, isText := l.object.Object["kind"].(string)
-	if !isText || kind == "" {
+	kind, _ := l.object.Object["kind"].(string)
+	if kind == "" {
 		return l.errorf("`kind` is missing or not text: set it, such as \"Deployment\"")
 	}
 	if !kindPattern.MatchString(kind) {
@@ -134,11 +131,11 @@ func (l located) checkMetadata() error {
 	if generated, found := metadata["generateName"]; found && generated != "" {
 		return l.errorf("`metadata.generateName` would make a new object with each rollout: set `metadata.name` instead")
 	}
-	if owners, found := metadata["ownerReferences"]; found && owners != nil {
+	if metadata["ownerReferences"] != nil {
 		return l.errorf("`metadata.ownerReferences` refer to objects of one cluster, and the garbage collector would delete the object elsewhere: take them out")
 	}
-	name, isText := metadata["name"].(string)
-	if !isText || name == "" {
+	name, _ := metadata["name"].(string)
+	if name == "" {
 		return l.errorf("`metadata.name` is missing or not text: set it; put numbers in quotes")
 	}
 	if problems := content.IsPathSegmentName(name); len(problems) > 0 || len(name) > maxNameBytes {
@@ -156,8 +153,8 @@ func (l located) checkMetadata() error {
 }
 
 func (l located) checkNamespace(metadata map[string]any) error {
-	value, found := metadata["namespace"]
-	if !found || value == nil {
+	value := metadata["namespace"]
+	if value == nil {
 		delete(metadata, "namespace")
 		return nil
 	}
@@ -170,8 +167,8 @@ func (l located) checkNamespace(metadata map[string]any) error {
 
 // checkTexts makes sure of what the API server would refuse, and what reading labels would quietly lose.
 func (l located) checkTexts(metadata map[string]any, field string) error {
-	value, found := metadata[field]
-	if !found || value == nil {
+	value := metadata[field]
+	if value == nil {
 		delete(metadata, field)
 		return nil
 	}

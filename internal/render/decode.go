@@ -49,9 +49,8 @@ func (d document) yamlError(err error) *Error {
 		message = strings.TrimPrefix(message, noise)
 	}
 	if match := linePattern.FindStringSubmatch(message); match != nil {
-		if line, err := strconv.Atoi(match[1]); err == nil {
-			where.line = d.place.line + line - 1
-		}
+		line, _ := strconv.Atoi(match[1]) // the parser has counted it
+		where.line += line - 1
 		message = strings.TrimPrefix(strings.Replace(message, match[0], "", 1), ": ")
 	}
 	return where.errorf("is not valid YAML (%s): correct it", short(message))
@@ -137,9 +136,7 @@ func (w *nodeWalk) visit(node *yamlv3.Node, depth int) error {
 
 func (w *nodeWalk) at(node *yamlv3.Node) place {
 	where := w.document.place
-	if node.Line > 0 {
-		where.line += node.Line - 1
-	}
+	where.line += node.Line - 1
 	return where
 }
 
@@ -170,9 +167,7 @@ func keyText(key *yamlv3.Node) string {
 		return key.Value
 	}
 	var value any
-	if len(key.Value) > 32 || yamlv2.Unmarshal([]byte(key.Value), &value) != nil || value == nil {
-		return key.Value
-	}
+	_ = yamlv2.Unmarshal([]byte(key.Value), &value) // what it cannot read stays text
 	switch value.(type) {
 	case int, int64, uint64, float64, bool:
 		return fmt.Sprint(value)

@@ -5,7 +5,6 @@ package render
 
 import (
 	"fmt"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -138,7 +137,7 @@ func (f *folderWalk) local(field, reference string) (string, error) {
 	if isRemote(reference) {
 		return "", f.errorf("`%s` has %q, which is not a path: nothing is fetched while rendering; put the files into the artifact", field, short(reference))
 	}
-	if reference == "" || path.IsAbs(reference) || strings.Contains(reference, "\\") {
+	if path.IsAbs(reference) {
 		return "", f.errorf("`%s` has %q, which must be a relative path", field, short(reference))
 	}
 	joined := path.Join(f.folder, reference)
@@ -151,9 +150,6 @@ func (f *folderWalk) local(field, reference string) (string, error) {
 // isRemote is wider than what kustomize takes for an address, so that nothing it might fetch gets past.
 func isRemote(reference string) bool {
 	lower := strings.ToLower(strings.TrimSpace(reference))
-	if parsed, err := url.Parse(lower); err == nil && parsed.Scheme != "" {
-		return true
-	}
 	return strings.HasPrefix(lower, "github.com/") || strings.ContainsAny(lower, ":@?") || strings.Contains(lower, "//")
 }
 
@@ -249,9 +245,6 @@ func (f *folderWalk) checkGenerators(k *types.Kustomization) error {
 
 func (f *folderWalk) checkSources(field string, sources types.KvPairSources) error {
 	references := slices.Concat(sources.EnvSources, withoutKeys(sources.FileSources))
-	if sources.EnvSource != "" {
-		references = append(references, sources.EnvSource)
-	}
 	for _, reference := range references {
 		if _, _, err := f.localFile(field, reference); err != nil {
 			return err

@@ -6,6 +6,7 @@ package render
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -57,7 +58,24 @@ func TestKustomizationsThatLeaveTheArtifactAreRefused(t *testing.T) {
 		"a base out of the artifact":        {kustomization: "resources: [../../x]", want: []string{"leads out of the artifact"}},
 		"a file beside the kustomization":   {kustomization: "resources: [../b.yaml]", files: []string{"b.yaml", webService}, want: []string{"not in or below the kustomization's folder"}},
 		"a file that is not there":          {kustomization: "resources: [b.yaml]", want: []string{`"b.yaml"`, "add it, or correct the path"}},
-		"a patch that is not there":         {kustomization: "patches: [{path: b.yaml}]", want: []string{"not in the artifact"}},
+		"a patch that is not there":         {kustomization: "patches: [{path: b.yaml}]", want: []string{"`patches` has \"b.yaml\", which is not in the artifact"}},
+		"the folder above the artifact":     {kustomization: "resources: [../..]", want: []string{"leads out of the artifact"}},
+		"a remote base with a folder in it": {kustomization: "resources: [x//y.yaml]", files: []string{"app/x/y.yaml", webService}, want: []string{"nothing is fetched"}},
+		"configurations that are not YAML":  {kustomization: "configurations: [b.yaml]", files: []string{"app/b.yaml", "a: [b"}, want: []string{`file "app/b.yaml"`, "not valid YAML"}},
+		"much text":                         {kustomization: strings.Repeat("#", maxKustomizeBytes+1), want: []string{"reads more than 33554432 bytes"}},
+		"a file that is used often": {
+			kustomization: "configMapGenerator: [{name: a, files: [b.bin" + strings.Repeat(", b.bin", 32) + "]}]", files: []string{"app/b.bin", strings.Repeat("x", 1<<20)},
+			want: []string{"reads more than 33554432 bytes, each file counted as often as it is used"},
+		},
+		"too many objects that are deleted again": {
+			kustomization: "resources: [b.yaml, c.yaml]\npatches: [{target: {name: 'c.*'}, patch: '$patch: delete\n\napiVersion: v1\n\nkind: Service\n\nmetadata: {name: c}'}]",
+			files:         []string{"app/b.yaml", manifests(600, "---\napiVersion: v1\nkind: Service\nmetadata: {name: b%d}\n"), "app/c.yaml", manifests(600, "---\napiVersion: v1\nkind: Service\nmetadata: {name: c%d}\n")},
+			want:          []string{"more than 1000 objects"},
+		},
+		"a patch that copies after one that does not": {
+			kustomization: "resources: [b.yaml]\npatches: [{target: {kind: Service}, path: p.yaml}]",
+			files:         []string{"app/b.yaml", webService, "app/p.yaml", "[]\n---\n" + strings.Repeat("- {op: copy, from: /metadata, path: /metadata/x}\n", 30)}, want: []string{`"copy"`},
+		},
 		"a chart":                           {kustomization: "helmCharts: [{name: x, repo: 'https://x'}]", want: []string{"`helmCharts` is not supported", "helm template"}},
 		"a chart, older field":              {kustomization: "helmChartInflationGenerator: [{chartName: x}]", want: []string{"not supported"}},
 		"charts of the machine":             {kustomization: "helmGlobals: {chartHome: /}", want: []string{"not supported"}},
@@ -71,7 +89,7 @@ func TestKustomizationsThatLeaveTheArtifactAreRefused(t *testing.T) {
 		"a chart in a base":                 {kustomization: "resources: [../b]", files: []string{"b/kustomization.yaml", "helmCharts: [{name: x}]"}, want: []string{`file "b/kustomization.yaml"`, "not supported"}},
 		"a chart in a component":            {kustomization: "components: [../b]", files: []string{"b/kustomization.yaml", component + "helmCharts: [{name: x}]"}, want: []string{`file "b/kustomization.yaml"`, "not supported"}},
 		"a component used as a base":        {kustomization: "resources: [../b]", files: []string{"b/kustomization.yaml", component}, want: []string{"listed under `components`"}},
-		"an unknown field":                  {kustomization: "resourcse: [a.yaml]", want: []string{"resourcse"}},
+		"an unknown field":                  {kustomization: "resourcse: [a.yaml]", want: []string{"resourcse", "is not a kustomization"}},
 		"a key twice":                       {kustomization: "resources: []\nresources: []", want: []string{"twice", "line 2"}},
 		"two documents":                     {kustomization: "resources: []\n---\nresources: []", want: []string{"must hold one YAML document"}},
 		"a resource that is not YAML":       {kustomization: "resources: [b.yaml]", files: []string{"app/b.yaml", "a: [b"}, want: []string{`file "app/b.yaml"`, "not valid YAML"}},
@@ -113,6 +131,65 @@ func TestNothingIsFetchedWhileRendering(t *testing.T) {
 	}
 	if asked > 0 {
 		t.Errorf("the network was asked %d times", asked)
+	}
+}
+
+func TestEachReferenceOfManyIsLookedAt(t *testing.T) {
+	const address = "https://x/y"
+	files := treeOf(
+		"good.yaml", webService, "good.txt", "a=b\n", "patch.yaml", webService+"spec: {}\n", "replacement.yaml", "[]", "conf.yaml", "namePrefix: []\n", "crd.json", "{}",
+		"comp/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
+	)
+	for _, fields := range []string{
+		"resources: [good.yaml, %q]", "components: [comp, %q]", "crds: [crd.json, %q]", "configurations: [conf.yaml, %q]",
+		"configMapGenerator: [{name: a, files: [good.txt, %q]}]", "configMapGenerator: [{name: a, envs: [good.txt]}, {name: b, envs: [%q]}]",
+		"secretGenerator: [{name: a, envs: [good.txt]}, {name: b, files: [%q]}]", "resources: [good.yaml]\npatches: [{path: patch.yaml}, {path: %q}]",
+		"resources: [good.yaml]\npatchesStrategicMerge: [patch.yaml, %q]", "replacements: [{path: replacement.yaml}, {path: %q}]",
+	} {
+		t.Run(fields, func(t *testing.T) {
+			tree := maps.Clone(files)
+			tree["kustomization.yaml"] = fmt.Appendf(nil, fields, address)
+			_, err := Render(tree, Options{})
+			expectError(t, err, "nothing is fetched")
+		})
+	}
+}
+
+func TestAnOverlayMayUseFilesOfEveryKind(t *testing.T) {
+	objects, err := Render(treeOf(
+		"app/kustomization.yaml", "namePrefix: x-\nresources: [a.yaml]\ncomponents: [../comp]\nconfigurations: [conf.yaml]\ncrds: [crd.json]\n"+
+			"patches: [{path: patch.yaml}]\npatchesStrategicMerge: [merge.yaml]\nreplacements: [{path: replacement.yaml}]\n",
+		"app/a.yaml", webService+"spec: {type: ClusterIP}\n", "app/conf.yaml", "namePrefix: []\n", "app/crd.json", "{}",
+		"app/patch.yaml", webService+"spec: {externalName: b}\n", "app/merge.yaml", webService+"spec: {clusterIP: None}\n",
+		"app/replacement.yaml", "source: {kind: Service, fieldPath: spec.clusterIP}\ntargets: [{select: {kind: Service}, fieldPaths: [spec.type]}]\n",
+		"comp/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {a: b}}]\n",
+	), Options{Path: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]any{"type": "None", "externalName": "b", "clusterIP": "None"}; !reflect.DeepEqual(objects[0].Object["spec"], want) || objects[0].GetLabels()["a"] != "b" {
+		t.Errorf("got %v", objects[0].Object)
+	}
+}
+
+func TestBasesInsideOfEachOtherAreBounded(t *testing.T) {
+	tree := source.Tree{"l0/kustomization.yaml": []byte("resources: [a.yaml]"), "l0/a.yaml": []byte(webService)}
+	for i := range maxKustomizeDepth + 1 {
+		tree[fmt.Sprintf("l%d/kustomization.yaml", i+1)] = fmt.Appendf(nil, "resources: [../l%d]", i)
+	}
+	if _, err := Render(tree, Options{Path: fmt.Sprintf("l%d", maxKustomizeDepth)}); err != nil {
+		t.Error(err)
+	}
+	_, err := Render(tree, Options{Path: fmt.Sprintf("l%d", maxKustomizeDepth+1)})
+	expectError(t, err, "more than 32 inside of each other", "flatten it")
+}
+
+func TestATreeIsShownWithItsFolders(t *testing.T) {
+	files := newTreeFiles(treeOf("a/b/c.yaml", "x", "a/b/d/e.yaml", "y"))
+	for folder, want := range map[string][]string{"/": {"a"}, "/a": {"b"}, "a/b": {"c.yaml", "d"}, "/a/b/d/": {"e.yaml"}} {
+		if got, err := files.ReadDir(folder); err != nil || !reflect.DeepEqual(got, want) || !files.IsDir(folder) || !files.Exists(folder) {
+			t.Errorf("%s holds %v (%v), want %v", folder, got, err, want)
+		}
 	}
 }
 

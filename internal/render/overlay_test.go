@@ -277,6 +277,17 @@ func TestObjectsOfSeveralReleasesAreChangedTogether(t *testing.T) {
 	if strings.Count(text, "web@"+string(pinned)) != 2 || !strings.Contains(text, "stringData") {
 		t.Errorf("got %s", text)
 	}
+	services := func(name string) []*unstructured.Unstructured {
+		return render(manifests(600, "---\napiVersion: v1\nkind: Service\nmetadata: {name: "+name+"%d}\n"))
+	}
+	_, err = Change(append(services("a"), services("b")...), nil, v1alpha1.Overlay{})
+	expectError(t, err, "more than 1000 objects")
+	large := services("a")[:33]
+	for _, one := range large {
+		one.Object["data"] = strings.Repeat("x", MaxObjectBytes-1000)
+	}
+	_, err = Change(large, nil, v1alpha1.Overlay{})
+	expectError(t, err, "larger than 33554432 bytes together")
 	_, err = Change(append(render(twoWebs), render(twoWebs)...), nil, v1alpha1.Overlay{})
 	expectError(t, err, `Deployment "web"`, "is there twice", "bundle")
 	_, err = Change(render(twoWebs), []v1alpha1.ReleaseImage{{Name: "none", Digest: pinned}}, v1alpha1.Overlay{})

@@ -190,6 +190,28 @@ status: {loadBalancer: {}}
 	}
 }
 
+func TestWhatSaysNothingInMetadataIsNoMistake(t *testing.T) {
+	objects, err := Render(treeOf("a.yaml", webService+"  namespace: null\n  labels: null\n  annotations: null\n  generateName: \"\"\n  ownerReferences: null\n", "b.yaml", configMap+"  namespace: \"\"\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []map[string]any{{"name": "web", "generateName": "", "ownerReferences": nil}, {"name": "web", "namespace": ""}} {
+		if got := objects[i].Object["metadata"]; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+func TestKeysThatOnlyLookTheSameAreTwo(t *testing.T) {
+	objects, err := Render(treeOf("a.yaml", configMap+"data: {\"yes\": a, \"true\": b, '010': c, \"8\": d}\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]any{"yes": "a", "true": "b", "010": "c", "8": "d"}; !reflect.DeepEqual(objects[0].Object["data"], want) {
+		t.Errorf("got %v, want %v", objects[0].Object["data"], want)
+	}
+}
+
 func TestLabelsAreAddedToTheObjectAlone(t *testing.T) {
 	objects, err := Render(treeOf("a.yaml", `apiVersion: apps/v1
 kind: Deployment
@@ -249,13 +271,17 @@ func TestMistakesInManifestsNameThePlaceAndTheRemedy(t *testing.T) {
 		"an absolute path":                 {tree: treeOf("a.yaml", webService), path: "/a.yaml", want: []string{"must be relative"}},
 		"a file that is not YAML":          {tree: treeOf("a.yaml", webService+"---\nx: [1\ny: 2\n"), want: []string{`file "a.yaml", document 2`, "line ", "is not valid YAML"}},
 		"a file that is not UTF-8":         {tree: treeOf("a.yaml", "a: \xff"), want: []string{"not UTF-8"}},
-		"a tab for indentation":            {tree: treeOf("a.yaml", "a:\n\tb: 1\n"), want: []string{"line 2", "is not valid YAML"}},
+		"a tab for indentation":            {tree: treeOf("a.yaml", "a:\n\tb: 1\n"), want: []string{`file "a.yaml", line 2: is not valid YAML (found`}},
 		"a document that is text":          {tree: treeOf("a.yaml", "just text"), want: []string{"is text", "set `path`"}},
 		"a document that is a list":        {tree: treeOf("a.yaml", "- a\n"), want: []string{"is a list"}},
 		"a document that goes on":          {tree: treeOf("a.yaml", webService+"...\n"+configMap), want: []string{"goes on after the end"}},
 		"a key that is there twice":        {tree: treeOf("a.yaml", webService+"kind: Secret\n"), want: []string{`the key "kind" twice`, "line 5", "first in line 2"}},
 		"a key twice in another form":      {tree: treeOf("a.yaml", configMap+"data:\n  1: a\n  \"1\": b\n"), want: []string{`the key "1" twice`, "line 7"}},
 		"a key twice as truth":             {tree: treeOf("a.yaml", configMap+"data: {yes: a, \"true\": b}\n"), want: []string{`the key "true" twice`}},
+		"a key twice by an alias":          {tree: treeOf("a.yaml", configMap+"data: {&a x: a, *a : b}\n"), want: []string{`the key "x" twice`}},
+		"a key twice as a long number":     {tree: treeOf("a.yaml", configMap+"data: {1"+strings.Repeat("0", 40)+".0: a, \"1e+40\": b}\n"), want: []string{`the key "1e+40" twice`}},
+		"a long key twice":                 {tree: treeOf("a.yaml", configMap+"data: {"+strings.Repeat("a", 400)+": a, "+strings.Repeat("a", 400)+": b}\n"), want: []string{strings.Repeat("a", maxShown) + `…" twice`}},
+		"a value of another type":          {tree: treeOf("a.yaml", configMap+"data: {a: !!binary '?'}\n"), want: []string{"base64"}},
 		"a key that is no text":            {tree: treeOf("a.yaml", configMap+"data: {[a]: b}\n"), want: []string{"a key that is not text"}},
 		"a bomb of aliases":                {tree: treeOf("a.yaml", bomb(9)), want: []string{"once its aliases are followed"}},
 		"an alias of itself":               {tree: treeOf("a.yaml", configMap+"data: &a [*a]\n"), want: []string{`file "a.yaml"`}},
@@ -263,6 +289,9 @@ func TestMistakesInManifestsNameThePlaceAndTheRemedy(t *testing.T) {
 		"nesting that is far too deep":     {tree: treeOf("a.yaml", configMap+"data: "+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)), want: []string{"deeper than 64"}},
 		"no apiVersion":                    {tree: treeOf("a.yaml", "kind: Service\nmetadata: {name: a}\n"), want: []string{`Service "a"`, "`apiVersion` is missing"}},
 		"an apiVersion that is none":       {tree: treeOf("a.yaml", "apiVersion: a/b/c\nkind: Service\nmetadata: {name: a}\n"), want: []string{"GROUP/VERSION"}},
+		"an apiVersion without a version":  {tree: treeOf("a.yaml", "apiVersion: apps/\nkind: Service\nmetadata: {name: a}\n"), want: []string{"GROUP/VERSION"}},
+		"a group beyond its bound":         {tree: treeOf("a.yaml", "apiVersion: "+strings.Repeat("a", 254)+"/v1\nkind: Service\nmetadata: {name: a}\n"), want: []string{"GROUP/VERSION"}},
+		"a namespace that is a number":     {tree: treeOf("a.yaml", webService+"  namespace: 1\n"), want: []string{"`metadata.namespace`"}},
 		"no kind":                          {tree: treeOf("a.yaml", "apiVersion: v1\nmetadata: {name: a}\n"), want: []string{"`kind` is missing"}},
 		"a kind that is none":              {tree: treeOf("a.yaml", "apiVersion: v1\nkind: Größe\nmetadata: {name: a}\n"), want: []string{"`kind` \"Größe\" must be"}},
 		"no metadata":                      {tree: treeOf("a.yaml", "apiVersion: v1\nkind: Service\n"), want: []string{"`metadata` is missing"}},
