@@ -242,7 +242,9 @@ func (r *PromotionReconciler) prune(ctx context.Context, seen *view) (outcome, e
 func expected(applied apply.Result) []health.Expected {
 	objects := make([]health.Expected, 0, len(applied.Objects))
 	for _, object := range applied.Objects {
-		objects = append(objects, health.Expected{Ref: object.Ref, Kind: object.Kind, UID: object.UID, Generation: object.Generation})
+		objects = append(objects, health.Expected{
+			Ref: object.Ref, Kind: object.Kind, UID: object.UID, Generation: object.Generation, ResourceVersion: object.ResourceVersion,
+		})
 	}
 	return objects
 }

@@ -74,12 +74,12 @@ func (t *Tracker) watchFor(next *rollout, tracked *trackedObject, reader dynamic
 			key.name = tracked.Ref.Name
 		}
 	}
-	tracked.watch = t.acquire(next, key, client)
+	tracked.watch = t.acquire(next, key, client, tracked.ResourceVersion)
 	if hasPods(tracked.Kind) {
-		tracked.pods = t.acquire(next, watchKey{resource: podResource, namespace: tracked.Ref.Namespace}, t.operator)
+		tracked.pods = t.acquire(next, watchKey{resource: podResource, namespace: tracked.Ref.Namespace}, t.operator, "")
 	}
 	if hasReplicaSets(tracked.Kind) {
-		tracked.replicaSets = t.acquire(next, watchKey{resource: replicaSetResource, namespace: tracked.Ref.Namespace}, t.operator)
+		tracked.replicaSets = t.acquire(next, watchKey{resource: replicaSetResource, namespace: tracked.Ref.Namespace}, t.operator, "")
 	}
 	return nil
 }

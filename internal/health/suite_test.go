@@ -7,6 +7,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +82,8 @@ type scene struct {
 
 	mutex    sync.Mutex
 	notified map[types.NamespacedName]int
+	// asked are the queries of the reads, by resource.
+	asked map[string][]url.Values
 }
 
 var key = types.NamespacedName{Namespace: "shop", Name: "to-production"}
@@ -86,10 +91,12 @@ var key = types.NamespacedName{Namespace: "shop", Name: "to-production"}
 func newScene(ctx context.Context) *scene {
 	target, err := local.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	made := &scene{target: target, open: &atomic.Int64{}, notified: map[types.NamespacedName]int{}}
+	made := &scene{target: target, open: &atomic.Int64{}, notified: map[types.NamespacedName]int{}, asked: map[string][]url.Values{}}
 	made.awaitRight(ctx, authorizationv1.ResourceAttributes{Namespace: target.Namespace, Verb: "patch", Resource: "configmaps"})
 	config := rest.CopyConfig(operator)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &watchCounter{next: next, open: made.open} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &watchCounter{next: next, open: made.open, tell: made.ask}
+	})
 	own, err := dynamic.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
 	deployer, err := apply.NewFactory(config, mapper).As(target, apply.PromotionIdentity{Namespace: key.Namespace, Name: key.Name, UID: "u"})
@@ -104,6 +111,19 @@ func (s *scene) notify(promotion types.NamespacedName) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.notified[promotion]++
+}
+
+func (s *scene) ask(resource string, query url.Values) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.asked[resource] = append(s.asked[resource], query)
+}
+
+// queries of the reads of a resource until now.
+func (s *scene) queries(resource string) []url.Values {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Clone(s.asked[resource])
 }
 
 func (s *scene) notifications() int {
@@ -132,7 +152,9 @@ func (s *scene) create(ctx context.Context, text string) health.Expected {
 }
 
 func expect(object *unstructured.Unstructured) health.Expected {
-	return health.Expected{Ref: plan.Reference(object), Kind: object.GroupVersionKind(), UID: object.GetUID(), Generation: object.GetGeneration()}
+	return health.Expected{
+		Ref: plan.Reference(object), Kind: object.GroupVersionKind(), UID: object.GetUID(), Generation: object.GetGeneration(), ResourceVersion: object.GetResourceVersion(),
+	}
 }
 
 func (s *scene) track(objects ...health.Expected) {
@@ -168,13 +190,15 @@ func (s *scene) patch(ctx context.Context, object health.Expected, merge string,
 	Expect(admin.Patch(ctx, target, change)).To(Succeed())
 }
 
-// watchCounter counts the watches that are open.
+// watchCounter counts the watches that are open, and tells of each read.
 type watchCounter struct {
 	next http.RoundTripper
 	open *atomic.Int64
+	tell func(resource string, query url.Values)
 }
 
 func (c *watchCounter) RoundTrip(request *http.Request) (*http.Response, error) {
+	c.tell(path.Base(request.URL.Path), request.URL.Query())
 	response, err := c.next.RoundTrip(request)
 	if err != nil || request.URL.Query().Get("watch") == "" || response.StatusCode != http.StatusOK {
 		return response, err

@@ -27,6 +27,8 @@ type Expected struct {
 	// name counts, as it is: that is for what was applied long ago, and may have been changed or made anew since.
 	UID        types.UID
 	Generation int64
+	// ResourceVersion is the one that the API server returned then; empty if it is not known. Watching begins with what is not older.
+	ResourceVersion string
 }
 
 // Report is how far a rollout has become healthy. It is healthy as a whole when Healthy equals Total.

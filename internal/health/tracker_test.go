@@ -99,6 +99,20 @@ var _ = Describe("Tracker", func() {
 		Eventually(s.open.Load).Should(BeZero())
 	})
 
+	It("begins with what is not older than what was applied, and waits for nothing newer", func(ctx context.Context) {
+		s := newScene(ctx)
+		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", ""))
+		s.track(web)
+		Eventually(s.report).Should(healthy)
+		asked := s.queries("deployments")
+		Expect(asked).NotTo(BeEmpty())
+		Expect(asked[0]).To(And(HaveKeyWithValue("resourceVersion", ConsistOf(web.ResourceVersion)), HaveKeyWithValue("resourceVersionMatch", ConsistOf("NotOlderThan"))))
+		for _, resource := range []string{"deployments", "pods", "replicasets"} {
+			Expect(s.queries(resource)).NotTo(ContainElement(HaveKey("sendInitialEvents")), "that would wait for the API server's cache to have proved that it is new")
+		}
+		Expect(s.queries("pods")[0]).To(HaveKeyWithValue("resourceVersion", ConsistOf("0")))
+	})
+
 	It("counts only what was seen of the object that was applied", func(ctx context.Context) {
 		s := newScene(ctx)
 		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", ""))

@@ -14,10 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -45,8 +46,8 @@ type sharedWatch struct {
 
 const byController = "controller"
 
-// acquire takes a watch for a rollout, and starts it if nobody holds it yet. The caller holds the Tracker's lock.
-func (t *Tracker) acquire(holder *rollout, key watchKey, client dynamic.Interface) *sharedWatch {
+// acquire takes a watch for a rollout, and starts it if nobody holds it yet, with what is not older than a version. The caller holds the Tracker's lock.
+func (t *Tracker) acquire(holder *rollout, key watchKey, client dynamic.Interface, since string) *sharedWatch {
 	for _, held := range holder.watches {
 		if held == key {
 			return t.watches[key]
@@ -55,7 +56,7 @@ func (t *Tracker) acquire(holder *rollout, key watchKey, client dynamic.Interfac
 	holder.watches = append(holder.watches, key)
 	shared := t.watches[key]
 	if shared == nil {
-		shared = t.startWatch(key, client)
+		shared = t.startWatch(key, client, since)
 		t.watches[key] = shared
 	}
 	shared.holders++
@@ -77,13 +78,10 @@ func (t *Tracker) release(holder *rollout) {
 	holder.watches = nil
 }
 
-func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatch {
-	informer := dynamicinformer.NewFilteredDynamicInformer(client, key.resource, key.namespace, 0,
-		cache.Indexers{byController: controllerOf}, func(options *metav1.ListOptions) {
-			if key.name != "" {
-				options.FieldSelector = fields.OneTermEqualSelector("metadata.name", key.name).String()
-			}
-		}).Informer()
+func (t *Tracker) startWatch(key watchKey, client dynamic.Interface, since string) *sharedWatch {
+	informer := cache.NewSharedIndexInformerWithOptions(key.listWatcher(client, since), &unstructured.Unstructured{}, cache.SharedIndexInformerOptions{
+		Indexers: cache.Indexers{byController: controllerOf}, ObjectDescription: key.resource.String(),
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &sharedWatch{key: key, informer: informer, stop: stop}
 	seen := func(item any) {
@@ -113,6 +111,35 @@ func (t *Tracker) startWatch(key watchKey, client dynamic.Interface) *sharedWatc
 		}
 	}()
 	return shared
+}
+
+// listedFirst has a Reflector list and then watch, rather than have the watch bring the list. The watch would wait with it, up to a tenth of a second, until the
+// API server's cache has proved to be as new as etcd; not older than what was applied is enough.
+type listedFirst struct{}
+
+// IsWatchListSemanticsUnSupported is what client-go asks.
+func (listedFirst) IsWatchListSemanticsUnSupported() bool { return true }
+
+// listWatcher of a watch. The first list is one that is not older than a version, or that the API server has at hand.
+func (k watchKey) listWatcher(client dynamic.Interface, since string) cache.ListerWatcher {
+	narrowed := func(options metav1.ListOptions) metav1.ListOptions {
+		if k.name != "" {
+			options.FieldSelector = fields.OneTermEqualSelector("metadata.name", k.name).String()
+		}
+		return options
+	}
+	resource := client.Resource(k.resource).Namespace(k.namespace)
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			if options.ResourceVersion == "0" && since != "" {
+				options.ResourceVersion, options.ResourceVersionMatch = since, metav1.ResourceVersionMatchNotOlderThan
+			}
+			return resource.List(ctx, narrowed(options))
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return resource.Watch(ctx, narrowed(options))
+		},
+	}, listedFirst{})
 }
 
 // changed judges the objects again that an event of a watch concerns, all of that watch if it brings no object, and tells the promotions whose health
