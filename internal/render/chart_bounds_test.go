@@ -68,6 +68,8 @@ func TestChartsThatTakeTooMuchAreEnded(t *testing.T) {
 		"a text that is its own template":     {text: `{{ $_ := set . "t" "{{ tpl .t . }}" }}{{ tpl .t . }}`, want: "includes itself"},
 		"a tree of templates":                 {text: tree(30, "x"), want: "steps"},
 		"a tree of templates that print":      {text: tree(30, strings.Repeat("x", 4000)), want: "bytes"},
+		"a meter that is turned back":         {text: `{{ define "a" }}{{ assent_leave }}{{ template "a" . }}{{ end }}{{ template "a" . }}`, want: "the chart calls `assent_…`"},
+		"a meter that is turned back by tpl":  {text: `{{ tpl "{{ 1 | assent_step }}" . }}`, want: "the chart calls `assent_…`"},
 		"a value that is printed very often":  {text: `{{ $x := repeat 100000 "abcdefghij" }}{{ range until 1000 }}{{ $x }}{{ end }}`, want: "bytes of text"},
 		"YAML that is long":                   {text: `{{ fromYaml (repeat 3000000 "a") }}`, want: "`fromYaml` is given"},
 		"a list compared with itself":         {text: `{{ range until 1000 }}{{ uniq (until 2000) | len }}{{ end }}`, want: "steps"},

@@ -48,6 +48,7 @@ func (m *meter) refusedFunctions() template.FuncMap {
 		return func(...any) (any, error) { return nil, m.stop("the chart calls `%s`, which %s", name, why) }
 	}
 	return template.FuncMap{
+		functionRefused: refused(functionsOfMeter+"…", "is for what Assent writes into templates: leave it out"),
 		"lookup": refused("lookup", "reads the cluster. What is approved must not depend on what the cluster has at some moment, so charts are rendered without it: "+
 			"set the chart's values in `spec.overlay.values` so that it need not look, such as the name of a Secret that exists"),
 		"getHostByName": refused("getHostByName", "asks the network, and nothing is asked while rendering: set the address in `spec.overlay.values`"),

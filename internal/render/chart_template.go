@@ -14,12 +14,16 @@ import (
 
 // Functions that a metered template calls beside those of its author. Charts cannot define functions, so the names are free.
 const (
+	// functionsOfMeter is what their names begin with.
+	functionsOfMeter = "assent_"
 	functionEnter    = "assent_enter"
 	functionLeave    = "assent_leave"
 	functionStep     = "assent_step"
 	functionPrint    = "assent_print"
 	functionArgument = "assent_argument"
 	functionResult   = "assent_result"
+	// functionRefused stands where a chart calls one of them itself: it could make the meter forget what it has counted.
+	functionRefused = "assent_refused"
 )
 
 // meteredTemplate writes a template anew, so that it reports to a meter what it does:
@@ -249,6 +253,10 @@ func writeCommand(text *strings.Builder, command *parse.CommandNode, piped bool)
 
 func operand(node parse.Node) string {
 	switch node := node.(type) {
+	case *parse.IdentifierNode:
+		if strings.HasPrefix(node.Ident, functionsOfMeter) {
+			return functionRefused
+		}
 	case *parse.PipeNode:
 		return "(" + pipeline(node) + ")"
 	case *parse.ChainNode:
