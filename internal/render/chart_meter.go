@@ -29,8 +29,6 @@ const (
 	maxValuesDeep = 128
 	// chartTime is for charts that are slow within their steps.
 	chartTime = 30 * time.Second
-	// stepsBetweenClocks is how often the clock is looked at.
-	stepsBetweenClocks = 1024
 )
 
 // meter counts what the templates of a chart do, and ends them when it is too much.
@@ -55,25 +53,22 @@ func newMeter(run int, deadline time.Time) *meter {
 
 // stop ends the templates: a function that fails ends all of them.
 func (m *meter) stop(format string, args ...any) error {
-	if m.stopped == nil {
-		m.stopped = &Error{File: m.template, Message: fmt.Sprintf(format, args...)}
-	}
+	m.stopped = &Error{File: m.template, Message: fmt.Sprintf(format, args...)}
 	return m.stopped
 }
 
 func (m *meter) spendSteps(count int) error {
-	before := m.steps / stepsBetweenClocks
-	if m.steps += count; count < 0 || m.steps > maxSteps {
+	if m.steps += count; m.steps > maxSteps {
 		return m.stop("the chart takes more than %d steps to render: it loops, or makes too much; correct it, or its values", maxSteps)
 	}
-	if m.steps/stepsBetweenClocks != before && time.Now().After(m.deadline) {
+	if time.Now().After(m.deadline) {
 		return m.stop("the chart takes longer than %s to render: make it smaller, or correct what it loops over", chartTime)
 	}
 	return nil
 }
 
 func (m *meter) spendBytes(count int) error {
-	if m.bytes += count; count < 0 || m.bytes > maxMeteredBytes {
+	if m.bytes += count; m.bytes > maxMeteredBytes {
 		return m.stop("the chart makes more than %d bytes of text while it is rendered: make it smaller, or correct what it repeats", maxMeteredBytes)
 	}
 	return nil
@@ -115,16 +110,13 @@ func (m *meter) print(value any) (any, error) {
 	return printable(value), m.spendBytes(size)
 }
 
-// printable gives a value back the method String that it has only where it can be pointed to, such as that of the Kubernetes version.
+// printable gives a value back the method String that it has only where it can be pointed to, such as that of the Kubernetes version. All others are
+// printed as they are.
 func printable(value any) any {
-	if _, is := value.(fmt.Stringer); is || value == nil {
-		return value
+	if value == nil {
+		return nil
 	}
-	kind := reflect.TypeOf(value)
-	if kind.Kind() != reflect.Struct || !reflect.PointerTo(kind).Implements(reflect.TypeFor[fmt.Stringer]()) {
-		return value
-	}
-	pointer := reflect.New(kind)
+	pointer := reflect.New(reflect.TypeOf(value))
 	pointer.Elem().Set(reflect.ValueOf(value))
 	return pointer.Interface()
 }

@@ -4,6 +4,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -81,9 +82,6 @@ func buildMessage(err error) string {
 
 // decodeBuilt reads what kustomize has made as it would be read from its output, so that the two ways of rendering agree.
 func decodeBuilt(file string, built resmap.ResMap) ([]located, error) {
-	if built.Size() > MaxObjects {
-		return nil, tooManyObjects(file)
-	}
 	found := make([]located, 0, built.Size())
 	for _, resource := range built.Resources() {
 		content, err := resource.AsYAML()
@@ -94,10 +92,7 @@ func decodeBuilt(file string, built resmap.ResMap) ([]located, error) {
 		if err != nil {
 			return nil, withoutLine(err)
 		}
-		fields, isMap := value.(map[string]any)
-		if !isMap {
-			return nil, &Error{File: file, Message: "kustomize made something that is no object: correct it"}
-		}
+		fields, _ := value.(map[string]any) // what is none has no kind, which is said later
 		found = append(found, located{place: place{file: file}, object: &unstructured.Unstructured{Object: fields}})
 	}
 	return found, nil
@@ -105,8 +100,8 @@ func decodeBuilt(file string, built resmap.ResMap) ([]located, error) {
 
 // withoutLine takes away a line that is one of kustomize's output, which nobody has.
 func withoutLine(err error) error {
-	if located, ok := err.(*Error); ok { //nolint:errorlint // it is made here and never wrapped
-		located.Line = 0
-	}
+	located := &Error{}
+	errors.As(err, &located) // they all are
+	located.Line = 0
 	return err
 }

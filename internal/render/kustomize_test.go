@@ -97,6 +97,14 @@ func TestKustomizationsThatLeaveTheArtifactAreRefused(t *testing.T) {
 		"a patch that is a bomb":            {kustomization: "patches: [{path: b.yaml}]", files: []string{"app/b.yaml", bomb(9)}, want: []string{"aliases"}},
 		"a patch of something else":         {kustomization: "resources: [b.yaml]\npatches: [{patch: '[{op: remove, path: /x}]', target: {kind: Service}}]", files: []string{"app/b.yaml", webService}, want: []string{"kustomize cannot build it"}},
 		"the same object twice":             {kustomization: "resources: [b.yaml, c.yaml]", files: []string{"app/b.yaml", webService, "app/c.yaml", webService}, want: []string{"kustomize cannot build it"}},
+		"what kustomize does not expect": {
+			kustomization: "resources: [b.yaml]\nreplacements: [{source: {kind: Service, fieldPath: metadata.name}, targets: [{select: {kind: Service}, reject: [null], fieldPaths: [spec.x]}]}]",
+			files:         []string{"app/b.yaml", webService}, want: []string{"kustomize broke off"},
+		},
+		"an object that becomes deep": {
+			kustomization: "resources: [b.yaml]\npatches:\n- target: {kind: Service}\n  patch: |\n" + deeper(60) + deeper(121) + deeper(243),
+			files:         []string{"app/b.yaml", webService + "spec: " + strings.Repeat("{x: ", 60) + "{}" + strings.Repeat("}", 60) + "\n"}, want: []string{`file "app/kustomization.yaml": is nested deeper`},
+		},
 		"a patch that copies and copies": {
 			kustomization: "resources: [b.yaml]\npatches:\n- target: {kind: Service}\n  patch: |\n" + strings.Repeat("    - {op: copy, from: /metadata, path: /metadata/x}\n", 30),
 			files:         []string{"app/b.yaml", webService}, want: []string{`"copy"`},
@@ -113,6 +121,11 @@ func TestKustomizationsThatLeaveTheArtifactAreRefused(t *testing.T) {
 			expectError(t, err, row.want...)
 		})
 	}
+}
+
+// deeper puts a copy of a spec at the end of it, so many fields deep.
+func deeper(fields int) string {
+	return "    - {op: copy, from: /spec, path: /spec" + strings.Repeat("/x", fields) + "/x}\n"
 }
 
 func TestNothingIsFetchedWhileRendering(t *testing.T) {
