@@ -38,7 +38,7 @@ const idlePlace = 25 * time.Hour
 type places struct {
 	clusters *cluster.Clusters
 	ring     func(types.NamespacedName)
-	clock    clock.PassiveClock
+	clock    clock.WithDelayedExecution
 	// environments is rung when what runs in another cluster has changed.
 	environments *alarm
 
@@ -59,7 +59,7 @@ type recentPlace struct {
 	until time.Time
 }
 
-func newPlaces(clusters *cluster.Clusters, passing clock.PassiveClock, ring func(types.NamespacedName)) (*places, error) {
+func newPlaces(clusters *cluster.Clusters, passing clock.WithDelayedExecution, ring func(types.NamespacedName)) (*places, error) {
 	p := &places{
 		clusters: clusters, ring: ring, clock: passing, environments: &alarm{},
 		byCluster: map[*cluster.Cluster]*place{}, recent: map[recentKey]recentPlace{},
@@ -142,7 +142,7 @@ func (p *places) at(found *cluster.Cluster) (*place, error) {
 
 // open a place in a cluster.
 func (p *places) open(found *cluster.Cluster) (*place, error) {
-	opened := &place{Cluster: found, deployers: apply.NewFactory(found.Config, found.Mapper), health: health.NewTracker(found.Dynamic, found.Mapper, p.ring)}
+	opened := &place{Cluster: found, deployers: apply.NewFactory(found.Config, found.Mapper), health: health.NewTracker(found.Dynamic, found.Mapper, p.clock, p.ring)}
 	watchers := []interface{ Start(context.Context) error }{opened.health}
 	if found.Remote() {
 		alone, err := metadata.NewForConfigAndClient(metadata.ConfigFor(found.Config), found.HTTPClient)

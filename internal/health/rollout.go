@@ -5,10 +5,13 @@ package health
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -23,6 +26,8 @@ type rollout struct {
 	watches []watchKey
 	// notified is set from a notification to the next report.
 	notified bool
+	// later is when its workloads are looked at more closely; nil if that is not to come.
+	later clock.Timer
 }
 
 // trackedObject is one object of a rollout.
@@ -30,7 +35,7 @@ type trackedObject struct {
 	Expected
 	// watch that brings the object; nil for kinds that are healthy once applied.
 	watch *sharedWatch
-	// pods and replicaSets bring what the object consists of; nil for other kinds than workloads.
+	// pods and replicaSets bring what the object consists of; nil for other kinds than workloads, and before they have been looked at more closely.
 	pods, replicaSets *sharedWatch
 	// inherited is the failure that the object showed when it was first seen: it may be that of an earlier rollout.
 	inherited string
@@ -75,13 +80,42 @@ func (t *Tracker) watchFor(next *rollout, tracked *trackedObject, reader dynamic
 		}
 	}
 	tracked.watch = t.acquire(next, key, client, tracked.ResourceVersion)
-	if hasPods(tracked.Kind) {
-		tracked.pods = t.acquire(next, watchKey{resource: podResource, namespace: tracked.Ref.Namespace}, t.operator, "")
-	}
-	if hasReplicaSets(tracked.Kind) {
-		tracked.replicaSets = t.acquire(next, watchKey{resource: replicaSetResource, namespace: tracked.Ref.Namespace}, t.operator, "")
+	if tracked.Kind.Kind == "Job" && wants == operatorsWatch { // what fails at once does so in its pods
+		t.acquirePods(next, tracked)
 	}
 	return nil
+}
+
+// explainAfter is how long workloads may take before their pods are watched as well. These only tell why a workload is not ready; while all goes well, most of what
+// happens happens to them.
+const explainAfter = 2 * time.Second
+
+// consistsOfMore says whether any object is a workload.
+func (r *rollout) consistsOfMore() bool {
+	return slices.ContainsFunc(r.objects, func(o *trackedObject) bool { return hasPods(o.Kind) })
+}
+
+// lookCloser at the workloads unless all is well: what comes of it tells what they wait for.
+func (t *Tracker) lookCloser(at *rollout) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.rollouts[at.promotion] != at || len(at.report().Failing) == 0 {
+		return
+	}
+	for _, tracked := range at.objects {
+		if !hasPods(tracked.Kind) {
+			continue
+		}
+		t.acquirePods(at, tracked)
+	}
+}
+
+// acquirePods takes the watches of what a workload consists of. The caller holds the Tracker's lock.
+func (t *Tracker) acquirePods(holder *rollout, tracked *trackedObject) {
+	tracked.pods = t.acquire(holder, watchKey{resource: podResource, namespace: tracked.Ref.Namespace}, t.operator, "")
+	if hasReplicaSets(tracked.Kind) {
+		tracked.replicaSets = t.acquire(holder, watchKey{resource: replicaSetResource, namespace: tracked.Ref.Namespace}, t.operator, "")
+	}
 }
 
 func (r *rollout) report() Report {

@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
@@ -75,6 +76,7 @@ type scene struct {
 	tracker *health.Tracker
 	// reader is the deployer's client.
 	reader dynamic.Interface
+	clock  *testingclock.FakeClock
 	// expected is what is tracked.
 	expected []health.Expected
 	// open counts the watches that are open now.
@@ -91,7 +93,7 @@ var key = types.NamespacedName{Namespace: "shop", Name: "to-production"}
 func newScene(ctx context.Context) *scene {
 	target, err := local.Target(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	made := &scene{target: target, open: &atomic.Int64{}, notified: map[types.NamespacedName]int{}, asked: map[string][]url.Values{}}
+	made := &scene{target: target, open: &atomic.Int64{}, notified: map[types.NamespacedName]int{}, clock: testingclock.NewFakeClock(time.Now()), asked: map[string][]url.Values{}}
 	made.awaitRight(ctx, authorizationv1.ResourceAttributes{Namespace: target.Namespace, Verb: "patch", Resource: "configmaps"})
 	config := rest.CopyConfig(operator)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -102,7 +104,7 @@ func newScene(ctx context.Context) *scene {
 	deployer, err := apply.NewFactory(config, mapper).As(target, apply.PromotionIdentity{Namespace: key.Namespace, Name: key.Name, UID: "u"})
 	Expect(err).NotTo(HaveOccurred())
 	made.reader = deployer.Reader()
-	made.tracker = health.NewTracker(own, mapper, made.notify)
+	made.tracker = health.NewTracker(own, mapper, made.clock, made.notify)
 	DeferCleanup(func() { made.tracker.Stop(key) })
 	return made
 }
@@ -161,6 +163,9 @@ func (s *scene) track(objects ...health.Expected) {
 	s.expected = objects
 	Expect(s.tracker.Track(key, objects, s.reader)).To(Succeed())
 }
+
+// lookCloser lets the time pass after which pods are watched as well.
+func (s *scene) lookCloser() { s.clock.Step(2 * time.Second) }
 
 func (s *scene) report() health.Report {
 	report, tracked := s.tracker.Report(key)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -47,6 +48,7 @@ type Report struct {
 type Tracker struct {
 	operator dynamic.Interface
 	mapper   meta.RESTMapper
+	clock    clock.WithDelayedExecution
 	notify   func(types.NamespacedName)
 
 	mutex    sync.Mutex
@@ -55,10 +57,10 @@ type Tracker struct {
 }
 
 // NewTracker makes a Tracker that reads as the operator. It calls notify with a promotion when the health of one of its objects has changed,
-// and not again until the promotion's Report has been taken; notify must not block.
-func NewTracker(operator dynamic.Interface, mapper meta.RESTMapper, notify func(promotion types.NamespacedName)) *Tracker {
+// and not again until the promotion's Report has been taken; notify must not block. By the clock it begins to watch what workloads consist of.
+func NewTracker(operator dynamic.Interface, mapper meta.RESTMapper, clock clock.WithDelayedExecution, notify func(promotion types.NamespacedName)) *Tracker {
 	return &Tracker{
-		operator: operator, mapper: mapper, notify: notify,
+		operator: operator, mapper: mapper, clock: clock, notify: notify,
 		rollouts: map[types.NamespacedName]*rollout{}, watches: map[watchKey]*sharedWatch{},
 	}
 }
@@ -91,6 +93,9 @@ func (t *Tracker) Track(promotion types.NamespacedName, objects []Expected, read
 	// The new watches are taken before the old ones are given back, so that those which both need go on.
 	t.rollouts[promotion] = next
 	t.release(previous)
+	if next.consistsOfMore() {
+		next.later = t.clock.AfterFunc(explainAfter, func() { t.lookCloser(next) })
+	}
 	return nil
 }
 

@@ -81,13 +81,16 @@ var _ = Describe("Tracker", func() {
 	It("holds no watch when no rollout runs, and one for all rollouts of a namespace", func(ctx context.Context) {
 		s := newScene(ctx)
 		Expect(s.open.Load()).To(BeZero())
-		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", ""))
+		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", nowhere))
 		s.track(web)
+		Eventually(s.open.Load).Should(BeEquivalentTo(1), "deployments")
+		s.lookCloser()
 		Eventually(s.open.Load).Should(BeEquivalentTo(3), "deployments, replica sets, pods")
 
 		other := types.NamespacedName{Namespace: "shop", Name: "another"}
 		Expect(s.tracker.Track(other, []health.Expected{web}, s.reader)).To(Succeed())
-		Eventually(s.report).Should(healthy)
+		s.lookCloser()
+		Eventually(s.messages).Should(ContainSubstring("Unschedulable"))
 		Expect(s.open.Load()).To(BeEquivalentTo(3))
 
 		s.tracker.Stop(key)
@@ -99,6 +102,26 @@ var _ = Describe("Tracker", func() {
 		Eventually(s.open.Load).Should(BeZero())
 	})
 
+	It("watches pods only once a workload has taken a while, and not when all is well by then", func(ctx context.Context) {
+		s := newScene(ctx)
+		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", ""))
+		s.track(web)
+		Eventually(s.report).Should(healthy)
+		s.lookCloser()
+		Expect(s.queries("pods")).To(BeEmpty())
+		Expect(s.queries("replicasets")).To(BeEmpty())
+
+		stuck := s.create(ctx, workload("Deployment", "stuck", "replicas: 1", nowhere))
+		s.track(stuck)
+		Eventually(s.messages).Should(And(ContainSubstring("Deployment stuck: "), Not(ContainSubstring("Unschedulable"))))
+		s.lookCloser()
+		Eventually(s.messages).Should(ContainSubstring("Unschedulable"))
+
+		s.track(web)
+		s.tracker.Stop(key)
+		Expect(s.clock.HasWaiters()).To(BeFalse(), "what is not tracked any more is not looked at more closely")
+	})
+
 	It("begins with what is not older than what was applied, and waits for nothing newer", func(ctx context.Context) {
 		s := newScene(ctx)
 		web := s.create(ctx, workload("Deployment", "web", "replicas: 1", ""))
@@ -107,10 +130,7 @@ var _ = Describe("Tracker", func() {
 		asked := s.queries("deployments")
 		Expect(asked).NotTo(BeEmpty())
 		Expect(asked[0]).To(And(HaveKeyWithValue("resourceVersion", ConsistOf(web.ResourceVersion)), HaveKeyWithValue("resourceVersionMatch", ConsistOf("NotOlderThan"))))
-		for _, resource := range []string{"deployments", "pods", "replicasets"} {
-			Expect(s.queries(resource)).NotTo(ContainElement(HaveKey("sendInitialEvents")), "that would wait for the API server's cache to have proved that it is new")
-		}
-		Expect(s.queries("pods")[0]).To(HaveKeyWithValue("resourceVersion", ConsistOf("0")))
+		Expect(asked).NotTo(ContainElement(HaveKey("sendInitialEvents")), "that would wait for the API server's cache to have proved that it is new")
 	})
 
 	It("counts only what was seen of the object that was applied", func(ctx context.Context) {
@@ -145,6 +165,7 @@ var _ = Describe("Tracker", func() {
 		func(ctx context.Context, kind, extra string) {
 			s := newScene(ctx)
 			s.track(s.create(ctx, workload(kind, "web", extra, nowhere)))
+			s.lookCloser()
 			Eventually(s.messages).Should(MatchRegexp(`pod web-\S+: Unschedulable: 0/\d+ nodes are available`))
 			Expect(s.report()).To(And(HaveField("Healthy", 0), HaveField("Failed", false)))
 		},
@@ -171,6 +192,7 @@ var _ = Describe("Tracker", func() {
 			pod = pendingPod(ctx, s.target.Namespace)
 			return pod
 		}).ShouldNot(BeNil())
+		s.lookCloser()
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 			Name: "main", Image: "registry/shop", ImageID: "",
 			State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 10s"}},
@@ -184,12 +206,13 @@ var _ = Describe("Tracker", func() {
 		s := newScene(ctx)
 		web := s.create(ctx, workload("Deployment", "web", "progressDeadlineSeconds: 1", nowhere))
 		s.track(web)
+		s.lookCloser()
 		Eventually(s.report).Should(HaveField("Failed", true))
 		Expect(s.messages()).To(And(ContainSubstring("Progress deadline exceeded"), ContainSubstring("Unschedulable")))
 
 		own, err := dynamic.NewForConfig(operator)
 		Expect(err).NotTo(HaveOccurred())
-		again := health.NewTracker(own, mapper, s.notify)
+		again := health.NewTracker(own, mapper, s.clock, s.notify)
 		Expect(again.Track(key, []health.Expected{web}, s.reader)).To(Succeed())
 		DeferCleanup(func() { again.Stop(key) })
 		Eventually(func() string {

@@ -68,6 +68,9 @@ func (t *Tracker) release(holder *rollout) {
 	if holder == nil {
 		return
 	}
+	if holder.later != nil {
+		holder.later.Stop()
+	}
 	for _, key := range holder.watches {
 		shared := t.watches[key]
 		if shared.holders--; shared.holders == 0 {

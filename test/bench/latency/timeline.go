@@ -14,7 +14,8 @@ import (
 	"github.com/assent-dev/assent/test/cluster"
 )
 
-// Timeline prints each request that the operator made of one promotion of 50 objects from its approval on, when that creates them and when it updates them.
+// Timeline prints each request that the operator made of one promotion from its approval on: of 50 objects, and of 10 Deployments, when that creates them and when
+// it updates them. Between them is what Kubernetes' controllers made of the Deployments, which the promotion waits for.
 func Timeline(ctx context.Context, s *scene.Scene, out io.Writer) error {
 	a := &assent{s}
 	for _, warm := range []bool{true, false} {
@@ -22,7 +23,7 @@ func Timeline(ctx context.Context, s *scene.Scene, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		for _, v := range []version{fifty("creating", "one"), fifty("updating", "two")} {
+		for _, v := range []version{fifty("creating-50", "one"), fifty("updating-50", "two"), ten("creating-10", "one"), ten("updating-10", "two")} {
 			asked, log, err := a.promote(ctx, place, v)
 			if err != nil {
 				return err
@@ -35,12 +36,13 @@ func Timeline(ctx context.Context, s *scene.Scene, out io.Writer) error {
 				return err
 			}
 			requests, err := log.Answered(func(r cluster.Request) bool {
-				return r.ByOperator() && r.Verb != "watch" && r.Done.After(began)
+				own, ready := r.ByOperator() && r.Verb != "watch", r.ObjectRef.Resource == "deployments" && r.ObjectRef.Subresource == "status"
+				return (own || ready) && r.Done.After(began)
 			})
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "\n%s 50 objects: milliseconds from when the approval was answered\n", v.name)
+			fmt.Fprintf(out, "\n%s: milliseconds from when the approval was answered\n", v.name)
 			draw(out, began, requests)
 		}
 	}
@@ -78,9 +80,12 @@ func draw(out io.Writer, began time.Time, requests []cluster.Request) {
 
 // kindOf a request: who, what and where, but not which object.
 func kindOf(r cluster.Request) string {
-	who := "operator"
-	if r.ImpersonatedUser.Username != "" {
+	who := "others"
+	switch {
+	case r.ImpersonatedUser.Username != "":
 		who = "deployer"
+	case r.ByOperator():
+		who = "operator"
 	}
 	resource := strings.TrimSuffix(r.ObjectRef.Resource+"/"+r.ObjectRef.Subresource, "/")
 	note := ""
