@@ -158,7 +158,7 @@ func (m *meter) argument(function string, value any) (any, error) {
 		}
 		metered, err := meteredTemplate("tpl", text)
 		if err != nil {
-			return nil, fmt.Errorf("cannot parse the text that `tpl` is given: %w", err)
+			return nil, m.stop("the text that `tpl` is given is not a template (%s): correct the chart, or `spec.overlay.values`", short(err.Error()))
 		}
 		return metered, nil
 	case "fromYaml", "fromYamlArray", "fromJson", "fromJsonArray", "fromToml":
@@ -211,7 +211,7 @@ func (w *valueWalk) visit(value reflect.Value, depth int) error {
 	if depth > maxValuesDeep {
 		return w.meter.stop("a value is nested deeper than %d, or holds itself: correct the chart", maxValuesDeep)
 	}
-	if w.bytes > 2*maxCallBytes || w.values > MaxNodes {
+	if w.values > MaxNodes {
 		return w.meter.stop("a function is given a value with more than %d parts: make it smaller", MaxNodes)
 	}
 	switch value.Kind() {

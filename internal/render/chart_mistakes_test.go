@@ -55,6 +55,8 @@ func TestMistakesInChartsNameThePlaceAndTheRemedy(t *testing.T) {
 		"a template that is not known":  {tree: templated(`{{ include "none" . }}`), want: []string{"shop/templates/a.yaml", `no template "none"`}},
 		"a template that is too large":  {tree: chartOf("templates/a.yaml", strings.Repeat("#", maxTemplateBytes+1)), want: []string{`"templates/a.yaml"`, "split it"}},
 		"a value that is required":      {tree: templated(`{{ required "set password" .Values.password }}`), want: []string{"set password", "a.yaml:7", "`spec.overlay.values`"}},
+		"a text that is no template":    {tree: templated(`{{ tpl "{{ if }}" . }}`), want: []string{"the text that `tpl` is given is not a template", "missing value for if"}},
+		"a template that is a number":   {tree: templated(`{{ tpl 5 . }}`), want: []string{"expected string"}},
 		"a chart that fails at length":  {tree: templated(`{{ fail (repeat 1000 "x") }}`), want: []string{"(…" + strings.Repeat("x", maxShown)}},
 		"a chart that fails":            {tree: templated(`{{ fail "no such mode" }}`), want: []string{"no such mode"}},
 		"a field of nothing":            {tree: templated(`{{ .Values.a.b.c }}`), want: []string{"nil pointer", "<.Values.a.b.c>"}},
