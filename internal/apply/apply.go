@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/plan"
@@ -45,8 +44,6 @@ type Applied struct {
 	ResourceVersion string
 	// Changed is false when it was like that before, and nothing was written.
 	Changed bool
-	// Live is the object as the API server returned it.
-	Live *unstructured.Unstructured
 }
 
 // Apply makes the objects run as they say, in waves. What runs so already is not written. Objects must have been placed (plan.Place) and
@@ -152,7 +149,6 @@ func (d *Deployer) leavesForUs(seen comparison) bool {
 
 // carryOut what was decided. The cause of its problem says whether somebody else was faster.
 func (d *Deployer) carryOut(ctx context.Context, object *unstructured.Unstructured, seen comparison) (*Applied, *problem) {
-	write := create
 	switch {
 	case seen.Live == nil:
 	case seen.Recreate:
@@ -160,24 +156,29 @@ func (d *Deployer) carryOut(ctx context.Context, object *unstructured.Unstructur
 			return nil, trouble
 		}
 	case seen.same:
-		return newApplied(seen.Live, false), nil
-	default:
-		write = func(ctx context.Context, resource dynamic.ResourceInterface, desired *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-			return overwrite(ctx, resource, desired, seen.Live)
-		}
+		return newApplied(object, seen.Live, false), nil
 	}
-	written, err := write(ctx, seen.resource, seen.desired)
+	writes, err := d.metadataOf(object.GroupVersionKind(), object.GetNamespace())
+	if err != nil {
+		return nil, d.explain(seen.Ref, "find the resource of", err)
+	}
+	var written *metav1.PartialObjectMetadata
+	if seen.Live == nil || seen.Recreate {
+		written, err = create(ctx, writes, seen.desired)
+	} else {
+		written, err = overwrite(ctx, writes, seen.desired, seen.Live)
+	}
 	if err != nil {
 		return nil, d.explainWrite(object, "patch", err)
 	}
-	return newApplied(written, true), nil
+	return newApplied(object, written, true), nil
 }
 
-func newApplied(object *unstructured.Unstructured, changed bool) *Applied {
+func newApplied(object *unstructured.Unstructured, now metav1.Object, changed bool) *Applied {
 	return &Applied{
 		Ref: plan.Reference(object), Kind: object.GroupVersionKind(),
-		UID: object.GetUID(), Generation: object.GetGeneration(), ResourceVersion: object.GetResourceVersion(),
-		Changed: changed, Live: object,
+		UID: now.GetUID(), Generation: now.GetGeneration(), ResourceVersion: now.GetResourceVersion(),
+		Changed: changed,
 	}
 }
 

@@ -144,6 +144,18 @@ func (d *Deployer) resource(kind schema.GroupVersionKind, namespace string) (dyn
 	return d.client.Resource(mapping.Resource), nil
 }
 
+// metadataOf is where a kind's objects are read and written by who needs nothing but their metadata back.
+func (d *Deployer) metadataOf(kind schema.GroupVersionKind, namespace string) (metadata.ResourceInterface, error) {
+	mapping, err := d.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if err != nil {
+		return nil, err
+	}
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		return d.metadata.Resource(mapping.Resource).Namespace(namespace), nil
+	}
+	return d.metadata.Resource(mapping.Resource), nil
+}
+
 // live reads an object; nil when it is not there.
 func live(ctx context.Context, resource dynamic.ResourceInterface, name string) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -157,34 +169,45 @@ func live(ctx context.Context, resource dynamic.ResourceInterface, name string) 
 
 // dryRun asks what would come of applying an object over whatever is there.
 func dryRun(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	return patch(ctx, resource, object, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, Force: ptr.To(true)})
+	return patch(ctx, object, trying, resource.Patch)
 }
 
+// tryWrite is dryRun for who asks only whether it would be accepted, and over which version.
+func tryWrite(ctx context.Context, writes metadata.ResourceInterface, object *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	return patch(ctx, object, trying, writes.Patch)
+}
+
+var trying = metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, Force: ptr.To(true)}
+
 // create applies an object that is not there. It takes no field from anybody: what somebody else has created since is a conflict.
-func create(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	return patch(ctx, resource, object, metav1.PatchOptions{})
+func create(ctx context.Context, writes metadata.ResourceInterface, object *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	return patch(ctx, object, metav1.PatchOptions{}, writes.Patch)
 }
 
 // overwrite applies an object over one version of it. It is a conflict when that is not the version that is there.
-func overwrite(ctx context.Context, resource dynamic.ResourceInterface, object, over *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func overwrite(ctx context.Context, writes metadata.ResourceInterface, object, over *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
 	versioned := &unstructured.Unstructured{Object: maps.Clone(object.Object)}
 	said, _ := object.Object["metadata"].(map[string]any)
 	named := maps.Clone(said)
 	named["uid"], named["resourceVersion"] = string(over.GetUID()), over.GetResourceVersion()
 	versioned.Object["metadata"] = named
-	return patch(ctx, resource, versioned, metav1.PatchOptions{Force: ptr.To(true)})
+	return patch(ctx, versioned, metav1.PatchOptions{Force: ptr.To(true)}, writes.Patch)
 }
 
+// sending is the method of a client that sends a patch. The metadata client's has the API server answer with the metadata alone.
+type sending[T any] func(ctx context.Context, name string, kind types.PatchType, content []byte, options metav1.PatchOptions, subresources ...string) (T, error)
+
 // patch applies an object as the whole of what Assent says about it.
-func patch(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
+func patch[T any](ctx context.Context, object *unstructured.Unstructured, options metav1.PatchOptions, send sending[T]) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	content, err := object.MarshalJSON()
 	if err != nil {
-		return nil, fmt.Errorf("encode as JSON: %w", err)
+		var none T
+		return none, fmt.Errorf("encode as JSON: %w", err)
 	}
 	options.FieldManager = v1alpha1.FieldManager
-	return resource.Patch(ctx, object.GetName(), types.ApplyPatchType, content, options)
+	return send(ctx, object.GetName(), types.ApplyPatchType, content, options)
 }
 
 // each works on all items, `parallel` at a time, and returns the problems in the items' order.

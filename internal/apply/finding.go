@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -65,7 +66,7 @@ func actionOn(pair plan.Pair) v1alpha1.ChangeAction {
 }
 
 // stillTrue tells whether nobody has written an object since it was looked at.
-func (f Finding) stillTrue(live *unstructured.Unstructured) bool {
+func (f Finding) stillTrue(live metav1.Object) bool {
 	return f.UID != "" && f.UID == live.GetUID() && f.ResourceVersion == live.GetResourceVersion()
 }
 

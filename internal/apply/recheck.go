@@ -7,7 +7,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -65,7 +64,7 @@ func (d *Deployer) questionsAbout(objects []*unstructured.Unstructured, found []
 		if one := (sample{pile: of, action: finding.Action}); finding.Action != "" && !tried[one] {
 			tried[one] = true
 			samples[of]++
-			questions = append(questions, func(ctx context.Context) bool { return mayStill(ctx, seen, finding) })
+			questions = append(questions, func(ctx context.Context) bool { return d.mayStill(ctx, seen, finding) })
 		}
 	}
 	for of, findings := range piles {
@@ -78,23 +77,23 @@ func (d *Deployer) questionsAbout(objects []*unstructured.Unstructured, found []
 }
 
 // mayStill tells whether the deployer may write an object over the version that was found, or over none. What is new has no version before it is stored.
-func mayStill(ctx context.Context, seen comparison, finding Finding) bool {
-	merged, err := dryRun(ctx, seen.resource, seen.desired)
+func (d *Deployer) mayStill(ctx context.Context, seen comparison, finding Finding) bool {
+	writes, err := d.metadataOf(seen.desired.GroupVersionKind(), seen.desired.GetNamespace())
 	if err != nil {
 		return false
 	}
-	return finding.stillTrue(merged) || (finding.UID == "" && merged.GetResourceVersion() == "")
+	now, err := tryWrite(ctx, writes, seen.desired)
+	if err != nil {
+		return false
+	}
+	return finding.stillTrue(now) || (finding.UID == "" && now.ResourceVersion == "")
 }
 
 // asFound tells whether the objects of one kind are in the versions that were found.
 func (d *Deployer) asFound(ctx context.Context, of pile, findings []Finding) bool {
-	mapping, err := d.mapper.RESTMapping(of.kind.GroupKind(), of.kind.Version)
+	resource, err := d.metadataOf(of.kind, of.namespace)
 	if err != nil {
 		return false
-	}
-	resource := metadata.ResourceInterface(d.metadata.Resource(mapping.Resource))
-	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
-		resource = d.metadata.Resource(mapping.Resource).Namespace(of.namespace)
 	}
 	versions, listed := versionsOf(ctx, resource, len(findings))
 	if !listed {

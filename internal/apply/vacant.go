@@ -85,13 +85,13 @@ func (v *vacancies) certain(ctx context.Context, d *Deployer, index int, object 
 // takenNames are the names of all objects of a kind that any Environment has applied. They cannot be listed when the deployer may not, or when
 // there are too many.
 func (d *Deployer) takenNames(ctx context.Context, kind schema.GroupVersionKind, namespace string) (map[string]bool, bool) {
-	mapping, err := d.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	resource, err := d.metadataOf(kind, namespace)
 	if err != nil {
 		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	list, err := d.metadata.Resource(mapping.Resource).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelEnvironment, Limit: mostListed})
+	list, err := resource.List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelEnvironment, Limit: mostListed})
 	if err != nil || list.Continue != "" {
 		return nil, false
 	}
