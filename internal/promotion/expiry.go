@@ -24,7 +24,7 @@ func expiry(seen Observation, approvals approval.Result, found judgement) (time.
 		return seen.Promotion.CreationTimestamp.Add(request), fmt.Sprintf(
 			"not approved within %s of its request (`spec.approval.requestTTLSeconds` of environment %q); %s; nothing was applied: to try again, create a new promotion",
 			span(request), seen.Environment.Name, given(approvals))
-	case approvals.Met() && valid > 0 && !approvals.MetSince.IsZero():
+	case valid > 0 && !approvals.MetSince.IsZero(): // which says that they are met
 		return approvals.MetSince.Add(valid), fmt.Sprintf(
 			"approved %s, and not started within %s (`spec.approval.validSeconds` of environment %q)%s; nothing was applied: to try again, create a new promotion",
 			moment(approvals.MetSince), span(valid), seen.Environment.Name, because(found))
