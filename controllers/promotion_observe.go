@@ -66,8 +66,7 @@ func (r *PromotionReconciler) observe(ctx context.Context, p *v1alpha1.Promotion
 		case promotion.MakePlan:
 			err = r.plan(ctx, seen, next.Inputs)
 		case promotion.Prove:
-			seen.anticipated = r.Planner.anticipate(ctx, seen.Observation, next.Inputs)
-			err = r.prove(ctx, seen)
+			err = r.prove(ctx, seen, next.Inputs)
 		case promotion.Rest, promotion.Wait, promotion.Start, promotion.Apply, promotion.Watch,
 			promotion.Prune, promotion.Verify, promotion.RollBack, promotion.Finish, promotion.Conclude, promotion.End, promotion.Acknowledge:
 			return seen, next, nil

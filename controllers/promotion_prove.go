@@ -20,10 +20,11 @@ import (
 // and the approvers' authority. The plan is forgotten, so that it is made anew as well.
 //
 // The Environment stays locked until the observation is released: what was proved must not be overtaken by another start.
-func (r *PromotionReconciler) prove(ctx context.Context, seen *view) error {
+func (r *PromotionReconciler) prove(ctx context.Context, seen *view, inputs v1alpha1.PlanInputs) error {
 	if seen.unlock == nil {
 		seen.unlock = r.starting.lock(environmentOf(seen.Promotion))
 	}
+	seen.anticipated = r.Planner.anticipate(ctx, seen.Observation, inputs)
 	p := seen.Promotion
 	// The history before the Environment: what has ended by then is in the inventory that is read next, or is owed to it. The
 	// other way round, a rollout could end in between, and what it applied would be in neither.
