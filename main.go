@@ -87,7 +87,7 @@ func operate(options controllers.Options, lines io.Writer) error {
 	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("set up the readiness probe: %w", err)
 	}
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return controllers.Run(ctrl.SetupSignalHandler(), mgr)
 }
 
 func newLogger(options controllers.Options, out io.Writer) (*slog.Logger, error) {

@@ -87,7 +87,7 @@ func (k *keeper) live(ctx context.Context, p *process, number int) error {
 		return err
 	}
 	defer remove()
-	if err := mgr.Start(ctx); err != nil {
+	if err := controllers.Run(ctx, mgr); err != nil {
 		return err
 	}
 	if p.dead.Load() {
