@@ -75,6 +75,7 @@ func TestChartsThatTakeTooMuchAreEnded(t *testing.T) {
 		"a meter that is turned back by tpl":    {text: `{{ tpl "{{ 1 | assent_step }}" . }}`, want: "the chart calls `assent_…`"},
 		"a value that is printed very often":    {text: `{{ $x := repeat 100000 "abcdefghij" }}{{ range until 1000 }}{{ $x }}{{ end }}`, want: "bytes of text"},
 		"texts that are long and print nothing": {text: `{{ $x := printf "{{/*%s*/}}" (repeat 1000000 "x") }}{{ range until 200 }}{{ tpl $x $ }}{{ end }}`, want: "bytes of text"},
+		"a list of what points to more":         {text: `{{ $x := list .Capabilities }}{{ range until 17 }}{{ $x = concat $x $x }}{{ end }}{{ toYaml $x | len }}`, want: "more than 500000 parts"},
 		"a list that is large":                  {text: `{{ $x := repeat 8000000 "a" }}{{ list $x $x $x $x $x | toYaml | len }}`, want: "`toYaml` would make more"},
 		"a YAML list that is long":              {text: `{{ fromYamlArray (repeat 3000000 "a") }}`, want: "`fromYamlArray` is given"},
 		"JSON that is long":                     {text: `{{ fromJson (repeat 3000000 "a") }}`, want: "`fromJson` is given"},

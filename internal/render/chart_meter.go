@@ -153,14 +153,11 @@ func (m *meter) argument(function string, value any) (any, error) {
 		if len(text) > maxTemplateBytes {
 			return nil, m.stop("`tpl` is given a template of %d bytes, at most %d are allowed: split it", len(text), maxTemplateBytes)
 		}
-		if err := m.spendBytes(len(text)); err != nil {
-			return nil, err
-		}
 		metered, err := meteredTemplate("tpl", text)
 		if err != nil {
 			return nil, m.stop("the text that `tpl` is given is not a template (%s): correct the chart, or `spec.overlay.values`", short(err.Error()))
 		}
-		return metered, nil
+		return metered, m.spendBytes(len(text))
 	case "fromYaml", "fromYamlArray", "fromJson", "fromJsonArray", "fromToml":
 		if len(text) > maxParsedBytes {
 			return nil, m.stop("`%s` is given %d bytes to read, at most %d are allowed: make it smaller", function, len(text), maxParsedBytes)
@@ -230,7 +227,7 @@ func (w *valueWalk) visit(value reflect.Value, depth int) error {
 				return err
 			}
 		}
-	case reflect.Slice, reflect.Array:
+	case reflect.Slice: // nothing gives arrays
 		if value.Type().Elem().Kind() == reflect.Uint8 {
 			w.bytes += value.Len()
 			return nil
