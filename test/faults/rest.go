@@ -123,6 +123,9 @@ func (r *Run) settled(ctx context.Context) error {
 			return missing
 		}
 		environment := seen.environments[production]
+		if environment == nil {
+			return "it has not been seen yet"
+		}
 		if ready := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionReady); ready == nil || ready.ObservedGeneration != environment.Generation {
 			return "it is not ready as it is now"
 		}
