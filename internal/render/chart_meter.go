@@ -4,6 +4,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -220,10 +221,7 @@ func (w *valueWalk) visit(value reflect.Value, depth int) error {
 		}
 	case reflect.Map:
 		for entries := value.MapRange(); entries.Next(); {
-			if err := w.visit(entries.Key(), depth+1); err != nil {
-				return err
-			}
-			if err := w.visit(entries.Value(), depth+1); err != nil {
+			if err := errors.Join(w.visit(entries.Key(), depth+1), w.visit(entries.Value(), depth+1)); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -202,6 +203,17 @@ func TestATreeIsShownWithItsFolders(t *testing.T) {
 	for folder, want := range map[string][]string{"/": {"a"}, "/a": {"b"}, "a/b": {"c.yaml", "d"}, "/a/b/d/": {"e.yaml"}} {
 		if got, err := files.ReadDir(folder); err != nil || !reflect.DeepEqual(got, want) || !files.IsDir(folder) || !files.Exists(folder) {
 			t.Errorf("%s holds %v (%v), want %v", folder, got, err, want)
+		}
+	}
+	if content, err := files.ReadFile("/a/b/c.yaml"); err != nil || string(content) != "x" || !files.Exists("/a/b/c.yaml") || files.IsDir("/a/b/c.yaml") {
+		t.Errorf("the file holds %q (%v)", content, err)
+	}
+	_, noFolder := files.ReadDir("/none")
+	_, noFile := files.ReadFile("/none")
+	_, _, nothing := files.CleanedAbs("/none")
+	for _, err := range []error{noFolder, noFile, nothing} {
+		if !errors.Is(err, fs.ErrNotExist) || files.Exists("/none") {
+			t.Errorf("what is not there is said to be: %v", err)
 		}
 	}
 }
