@@ -102,7 +102,7 @@ func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.
 			if state, err = l.State(ctx, environment, hint); err != nil {
 				return nil, err
 			}
-			if found, err := l.already(ctx, project, state, proved, entry); found != nil || err != nil {
+			if found, err := l.already(ctx, project, state, entry); found != nil || err != nil {
 				return found, err
 			}
 		}
@@ -127,9 +127,9 @@ func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.
 // remembered is the state that this process last saw, and whether an entry may follow it without another look: it is the intent of a promotion that was proved
 // by then to have nothing on record, with no rollout open, or the outcome of the rollout that is open. If somebody else has written since, that has taken the number.
 func (l *Ledger) remembered(environment types.NamespacedName, hint v1alpha1.AuditHead, proved int64, entry v1alpha1.AuditRecordSpec) (state audit.State, certain bool) {
-	state, found := l.Known(environment)
+	state, _ = l.Known(environment)
 	switch {
-	case !found || state.Head.Sequence < hint.Sequence:
+	case state.Head.Sequence < hint.Sequence:
 		return state, false
 	case entry.Type == v1alpha1.AuditIntent:
 		return state, state.Open == nil && state.Head.Sequence == proved
@@ -139,15 +139,15 @@ func (l *Ledger) remembered(environment types.NamespacedName, hint v1alpha1.Audi
 
 // already finds the record that an entry would be written a second time of. Another process may have written it: one that took over, or one that does not
 // know yet that it was taken over from. The state is the one that the entry would follow, so that what is written after it makes the write fail.
-func (l *Ledger) already(ctx context.Context, project string, state audit.State, proved int64, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
+func (l *Ledger) already(ctx context.Context, project string, state audit.State, entry v1alpha1.AuditRecordSpec) (*v1alpha1.AuditRecord, error) {
 	own := state.Open != nil && state.Open.Spec.Promotion.UID == entry.Promotion.UID
 	switch {
 	case entry.Type == v1alpha1.AuditIntent && own:
 		return state.Open, nil
 	case entry.Type == v1alpha1.AuditIntent && state.Open != nil:
 		return nil, errBusy
-	case entry.Type == v1alpha1.AuditCorrected, audit.IsOutcome(entry.Type) && own, state.Head.Sequence == proved:
-		return nil, nil // what is open has no outcome yet
+	case entry.Type == v1alpha1.AuditCorrected:
+		return nil, nil // there may be many
 	}
 	records, err := l.Of(ctx, project, types.UID(entry.Promotion.UID))
 	if err != nil {

@@ -126,6 +126,8 @@ func TestAnIntentIsTakenWhileNoOtherIsOpen(t *testing.T) {
 		"of its end, while it is open":     {before: [][2]string{{"Intent", "two"}}, kind: v1alpha1.AuditFailed, number: 2},
 		"of a second override":             {before: [][2]string{{"Overridden", "two"}}, kind: v1alpha1.AuditOverridden, number: 1},
 		"of an end after an override":      {before: [][2]string{{"Overridden", "two"}}, kind: v1alpha1.AuditRejected, number: 2},
+		"after the use of its override":    {before: [][2]string{{"Overridden", "two"}}, kind: v1alpha1.AuditIntent, number: 2},
+		"of taking note of an override":    {before: [][2]string{{"Overridden", "two"}, {"Intent", "two"}, {"Failed", "two"}}, kind: v1alpha1.AuditAcknowledged, number: 4},
 		"of a second correction":           {before: [][2]string{{"Corrected", "two"}}, kind: v1alpha1.AuditCorrected, number: 2},
 		"of no rollout, while one is open": {before: [][2]string{{"Intent", "one"}}, kind: v1alpha1.AuditRejected, number: 2},
 	} {
