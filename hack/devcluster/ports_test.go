@@ -20,6 +20,9 @@ func TestFreePortsAreDifferentAndCanBeListenedOn(t *testing.T) {
 			t.Errorf("port %d was chosen twice", port)
 		}
 		seen[port] = true
+		if port >= outgoingPort {
+			t.Errorf("port %d may be given to an outgoing connection while its component is restarted", port)
+		}
 		listener, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(port)))
 		if err != nil {
 			t.Errorf("port %d is not free: %v", port, err)
