@@ -28,7 +28,7 @@ const (
 	compareAfter = 2 * time.Second
 	// compareAfterRollout is how long it waits after a rollout while nobody changes anything. What was applied is what was approved, and the comparisons of
 	// a thousand rollouts would keep the API server from the rollouts themselves.
-	compareAfterRollout = 30 * time.Second
+	compareAfterRollout = 2 * time.Minute
 )
 
 // subject is what a comparison is made of. As long as it stays the same, there is nothing to compare.
