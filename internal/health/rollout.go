@@ -88,7 +88,7 @@ func (t *Tracker) watchFor(next *rollout, tracked *trackedObject, reader dynamic
 
 // explainAfter is how long workloads may take before their pods are watched as well. These only tell why a workload is not ready; while all goes well, most of what
 // happens happens to them.
-const explainAfter = 2 * time.Second
+const explainAfter = time.Second
 
 // consistsOfMore says whether any object is a workload.
 func (r *rollout) consistsOfMore() bool {

@@ -165,7 +165,7 @@ func (s *scene) track(objects ...health.Expected) {
 }
 
 // lookCloser lets the time pass after which pods are watched as well.
-func (s *scene) lookCloser() { s.clock.Step(2 * time.Second) }
+func (s *scene) lookCloser() { s.clock.Step(time.Second) }
 
 func (s *scene) report() health.Report {
 	report, tracked := s.tracker.Report(key)

@@ -57,10 +57,10 @@ type Tracker struct {
 }
 
 // NewTracker makes a Tracker that reads as the operator. It calls notify with a promotion when the health of one of its objects has changed,
-// and not again until the promotion's Report has been taken; notify must not block. By the clock it begins to watch what workloads consist of.
-func NewTracker(operator dynamic.Interface, mapper meta.RESTMapper, clock clock.WithDelayedExecution, notify func(promotion types.NamespacedName)) *Tracker {
+// and not again until the promotion's Report has been taken; notify must not block. By the timer it begins to watch what workloads consist of.
+func NewTracker(operator dynamic.Interface, mapper meta.RESTMapper, timer clock.WithDelayedExecution, notify func(promotion types.NamespacedName)) *Tracker {
 	return &Tracker{
-		operator: operator, mapper: mapper, clock: clock, notify: notify,
+		operator: operator, mapper: mapper, clock: timer, notify: notify,
 		rollouts: map[types.NamespacedName]*rollout{}, watches: map[watchKey]*sharedWatch{},
 	}
 }

@@ -46,7 +46,7 @@ func (p *place) expectGone(ctx context.Context, ref *v1alpha1.ObjectReference) {
 
 var _ = Describe("a rollout that does not become healthy", func() {
 	It("fails in time with the pod's reason, and the next good one mends it and prunes what it left", func(ctx context.Context) {
-		p := newPlace(ctx, timeout(2))
+		p := newPlace(ctx, timeout(3)) // what pods say is read after one second
 		p.promoted(ctx, "one", configMap("settings", "1"), configMap("old", "1"))
 		asked := p.approved(ctx, "two", configMap("settings", "2"), stuckDeployment("web"))
 		await(ctx, asked, v1alpha1.ReasonFailed)

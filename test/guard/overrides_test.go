@@ -70,6 +70,13 @@ func overriddenForThePlanBefore(ctx context.Context, w *world) client.Object {
 	return promotion
 }
 
+// overriddenForAPlanThatIsGone has none any more.
+func overriddenForAPlanThatIsGone(ctx context.Context, w *world) client.Object {
+	promotion := w.overridden(ctx)
+	w.status(ctx, promotion, func(status *v1alpha1.PromotionStatus) { status.Plan = v1alpha1.Plan{} })
+	return promotion
+}
+
 // endedOverridden has ended without a start.
 func endedOverridden(ctx context.Context, w *world) client.Object {
 	promotion := w.overridden(ctx)

@@ -113,6 +113,12 @@ var stamps = []stamp{
 			usedBy(spec, frank)
 			spec.Override.Reason, spec.Override.PlanDigest = "now", planB
 		}, ""},
+	{"keeps no plan that is gone, where somebody changes the override and names none", overriddenForAPlanThatIsGone, frank,
+		`{"override":{"gates":["Window"],"reason":"now","planDigest":null}}`,
+		func(spec *v1alpha1.PromotionSpec) {
+			usedBy(spec, frank)
+			spec.Override.Gates, spec.Override.Reason, spec.Override.PlanDigest = []v1alpha1.OverridableGate{"Window"}, "now", ""
+		}, ""},
 	{"heals who has overridden, and for which plan", overriddenForThePlanBefore, cluster.Bob, `{"override":{"planDigest":null,"usedBy":null}}`, unchanged, ""},
 	{"touches no override that is carried along", overridden, cluster.Bob, `{"reason":"because"}`, because, ""},
 	{"makes no override of another gate one for a plan", overriddenWindow, cluster.Bob, `{"reason":"because"}`, because, ""},

@@ -59,10 +59,13 @@ type rewriting struct {
 
 // changes are the expression without each of its operands, with each condition taken to hold and not to hold, without each entry of its lists,
 // and with each question to the authorizer asked about something else. They come in the order of the text.
-func (e *expression) changes() ([]change, error) {
+func (e *expression) changes() ([]change, error) { return e.changesIn(e.root) }
+
+// changesIn are those that change one part of the expression.
+func (e *expression) changesIn(part ast.Expr) ([]change, error) {
 	var rewritings []rewriting
 	var err error
-	e.walk(func(node, parent ast.Expr) {
+	(&expression{root: part}).walk(func(node, parent ast.Expr) {
 		found, failed := rewrite(node, parent)
 		if failed != nil && err == nil {
 			err = failed
@@ -72,6 +75,45 @@ func (e *expression) changes() ([]change, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.withEach(rewritings)
+}
+
+// term is one of those that an expression adds up.
+type term struct {
+	text string
+	// removed is the expression without it.
+	removed string
+	// changes in it.
+	changes []change
+}
+
+// terms of an expression that adds up lists.
+func (e *expression) terms() ([]term, error) {
+	parts := operands(e.root, operators.Add)
+	removals, err := withoutOperands(e.root, operators.Add)
+	if err != nil {
+		return nil, err
+	}
+	without, err := e.withEach(removals)
+	if err != nil {
+		return nil, err
+	}
+	terms := make([]term, 0, len(parts))
+	for i, part := range parts {
+		text, err := write(part)
+		if err != nil {
+			return nil, err
+		}
+		changes, err := e.changesIn(part)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, term{text: text, removed: without[i].text, changes: changes})
+	}
+	return terms, nil
+}
+
+func (e *expression) withEach(rewritings []rewriting) ([]change, error) {
 	changes := make([]change, 0, len(rewritings))
 	for _, r := range rewritings {
 		text, err := e.with(r)

@@ -232,27 +232,53 @@ func (s *source) annotations() error {
 
 var stampedPath = regexp.MustCompile(`path: (variables\.path \+ )?"([^"]+)"`)
 
+// mutations are lists of patches that are added up: each term is a stamp, by the name of what it patches.
 func (s *source) mutations() error {
 	places := map[string]int{}
 	for i := range entries(s.object, "spec", "mutations") {
 		path := []any{"spec", "mutations", i, "jsonPatch", "expression"}
-		name := "mutation"
-		if found := stampedPath.FindStringSubmatch(text(s.object.Object, path...)); found != nil {
-			name = strings.TrimPrefix(found[2], "/")
-			if found[1] != "" {
-				name = "spec/approvals/mine/" + name
-			}
-		}
-		places[name]++
-		name = fmt.Sprintf("%s.%d", name, places[name])
-		if err := s.mutant(stamped, name+" removed", nil, nil, "spec", "mutations", i); err != nil {
+		parsed, err := parse(text(s.object.Object, path...))
+		if err != nil {
 			return err
 		}
-		if err := s.within(name, nil, path...); err != nil {
+		stamps, err := parsed.terms()
+		if err != nil {
+			return err
+		}
+		for _, stamp := range stamps {
+			name := stampName(stamp.text)
+			places[name]++
+			if err := s.stamp(stamp, fmt.Sprintf("%s.%d", name, places[name]), path...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *source) stamp(stamp term, name string, path ...any) error {
+	if err := s.mutant(stamped, name+" removed", nil, stamp.removed, path...); err != nil {
+		return err
+	}
+	for _, change := range stamp.changes {
+		if err := s.mutant(withinExpression, name+": "+change.what, nil, change.text, path...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stampName is the field that a stamp patches.
+func stampName(text string) string {
+	found := stampedPath.FindStringSubmatch(text)
+	switch {
+	case found == nil:
+		return "mutation"
+	case found[1] != "":
+		return "spec/approvals/mine/" + strings.TrimPrefix(found[2], "/")
+	default:
+		return strings.TrimPrefix(found[2], "/")
+	}
 }
 
 func (s *source) failing() error {
