@@ -22,7 +22,6 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/cluster"
-	"github.com/assent-dev/assent/internal/promotion"
 	"github.com/assent-dev/assent/internal/signature"
 	contents "github.com/assent-dev/assent/internal/source"
 )
@@ -102,7 +101,7 @@ func newPromotions(mgr ctrl.Manager, released *Contents, ledger *Ledger, passing
 			Clock: passing, places: where, findings: newFindings(),
 		},
 		Deployers: where.here.deployers, Ledger: ledger, Clock: passing, Events: mgr.GetEventRecorder("assent"), places: where,
-		guard:    newSharedRead(func(ctx context.Context) (promotion.Guard, error) { return readGuard(ctx, mgr.GetAPIReader()) }),
+		guard:    newSharedRead((&judgedGuard{live: mgr.GetAPIReader()}).read),
 		rollouts: newRollouts(), writes: newWrites(), working: newLocks(), starting: newLocks(), woken: woken,
 		timers: newTimers(passing, woken.ring), checks: running,
 	}
