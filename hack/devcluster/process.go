@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,15 +54,25 @@ func birthOf(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	started, err := startOf(string(stat))
+	if err != nil {
+		return "", fmt.Errorf("process %d: %w", pid, err)
+	}
+	return strings.TrimSpace(string(boot)) + "/" + started, nil
+}
+
+// startOf a process that has not ended, in clock ticks since the system was started, from what /proc/PID/stat says.
+func startOf(stat string) (string, error) {
 	// The second field is the command in parentheses, and may itself hold spaces and parentheses.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {
-		return "", fmt.Errorf("reading the state of process %d: only %d fields", pid, len(fields))
+		return "", fmt.Errorf("reading its state: only %d fields", len(fields))
 	}
-	if state := fields[0]; state == "Z" || state == "X" {
-		return "", fmt.Errorf("process %d has ended", pid)
+	// Of a process that was killed the first thread may have ended before others, which still hold its port.
+	if state, threads := fields[0], fields[17]; state == "X" || (state == "Z" && (threads == "0" || threads == "1")) {
+		return "", errors.New("it has ended")
 	}
-	return strings.TrimSpace(string(boot)) + "/" + fields[19], nil
+	return fields[19], nil
 }
 
 // birthByPS is for systems without /proc.

@@ -59,6 +59,20 @@ func TestAnEndedProcessThatNobodyHasReapedIsNotAlive(t *testing.T) {
 	}
 }
 
+func TestAProcessHasEndedWhenItsLastThreadHas(t *testing.T) {
+	for stat, ended := range map[string]bool{
+		"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 12 0 4711 0": false,
+		"7 (a) b) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 12 0 4711 0": false,
+		"7 (a) b) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0":  true,
+		"7 (a) b) X 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 0 0 4711 0":  true,
+	} {
+		started, err := startOf(stat)
+		if (err != nil) != ended || (!ended && started != "4711") {
+			t.Errorf("%s: %q, %v; want that it has ended: %v", stat, started, err, ended)
+		}
+	}
+}
+
 func TestRecordedProcessesAreReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "processes.json")
 	if none, err := readProcesses(path); err != nil || len(none) > 0 {

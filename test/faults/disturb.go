@@ -5,6 +5,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -181,7 +182,13 @@ func restarts(component string) func(context.Context, *Run, string) {
 					return fmt.Errorf("waiting for %s: %w", component, ctx.Err())
 				}
 			})
-			go func() { restarted <- r.world.Cluster.Restart(ctx, component) }()
+			go func() {
+				err := r.world.Cluster.Restart(ctx, component)
+				if err != nil {
+					r.giveUp(err) // without an API server everything else would wait in vain
+				}
+				restarted <- err
+			}()
 		})
 	}
 }
@@ -200,8 +207,12 @@ func (d Disturbance) disturbed(base *baseline, at string) Scenario {
 	scenario.unelected = d.unelected
 	course := scenario.course
 	scenario.course = func(ctx context.Context, r *Run) error {
+		untilGivenUp, giveUp := context.WithCancelCause(ctx)
+		defer giveUp(nil)
+		r.giveUp = giveUp
 		d.begin(ctx, r, at)
-		return course(ctx, r)
+		err := course(untilGivenUp, r)
+		return errors.Join(context.Cause(untilGivenUp), err)
 	}
 	return scenario
 }

@@ -55,6 +55,8 @@ type Run struct {
 	exceptions []oracle.Exception
 	// clock of the operator.
 	clock *steppingClock
+	// giveUp ends the course of a run that is disturbed, and says why.
+	giveUp context.CancelCauseFunc
 	// happened says that what disturbs the run has begun.
 	happened atomic.Bool
 
