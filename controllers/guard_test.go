@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -19,6 +20,8 @@ import (
 type guardShelf struct {
 	shelf
 	contents int
+	// unversioned fails what is asked about versions.
+	unversioned error
 	// between is done after the versions were read, and before their contents are.
 	between func()
 }
@@ -33,7 +36,7 @@ func (s *guardShelf) Get(ctx context.Context, key types.NamespacedName, into cli
 		s.contents++
 		return s.shelf.Get(ctx, key, into, options...)
 	}
-	if err := s.fails(key.Name); err != nil {
+	if err := cmp.Or(s.unversioned, s.fails(key.Name)); err != nil {
 		return err
 	}
 	found := s.named(meta.Kind, key.Name)
@@ -136,7 +139,10 @@ func TestAGuardThatCannotBeReadIsNoGuard(t *testing.T) {
 	s.broken = map[string]error{"assent-locks": errBroken}
 	_, err := live.read(t.Context())
 	g.Expect(err).To(MatchError(errBroken))
-	s.broken = nil
+	s.broken, s.unversioned = nil, errBroken
+	_, err = live.read(t.Context())
+	g.Expect(err).To(MatchError(errBroken))
+	s.unversioned = nil
 	s.between = func() { s.broken = map[string]error{"assent-locks": errBroken} }
 	seen, err := live.read(t.Context())
 	g.Expect(err).To(MatchError(errBroken))
