@@ -132,10 +132,8 @@ func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.
 // remembered is the state that this process last saw, and whether an entry may follow it without another look: it is the intent of a promotion that was proved
 // by then to have nothing on record, with no rollout open, or the outcome of the rollout that is open. If somebody else has written since, that has taken the number.
 func (l *Ledger) remembered(environment types.NamespacedName, hint v1alpha1.AuditHead, proved int64, entry v1alpha1.AuditRecordSpec) (state audit.State, certain bool) {
-	state, known := l.Known(environment)
+	state, _ = l.Known(environment)
 	switch {
-	case !known:
-		return state, false
 	case state.Head.Sequence < hint.Sequence:
 		return state, false
 	case entry.Type == v1alpha1.AuditIntent:
