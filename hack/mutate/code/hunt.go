@@ -24,6 +24,8 @@ type hunter struct {
 	done    int
 	noticed int
 	began   time.Time
+	// broken is why nothing that was found is worth anything.
+	broken error
 }
 
 // hunt all mutants, in as many places at once as there are.
@@ -40,7 +42,7 @@ func (h *hunter) hunt(ctx context.Context, mutants []*mutant, places []*place) {
 		})
 	}
 	for _, m := range mutants {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || h.blamed() != nil {
 			break
 		}
 		queue <- m
@@ -65,6 +67,18 @@ func (h *hunter) progress(m *mutant, of int) {
 	}
 }
 
+func (h *hunter) blame(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broken = err
+}
+
+func (h *hunter) blamed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.broken
+}
+
 // one mutant, against its tests in their order.
 func (h *hunter) one(ctx context.Context, m *mutant, place *place) result {
 	end := unreached
@@ -80,6 +94,9 @@ func (h *hunter) one(ctx context.Context, m *mutant, place *place) result {
 		end = survived
 		for _, parts := range h.rounds(m, s, reaching) {
 			ran := place.run(ctx, s, s.arguments(parts), limit(s, parts), mutantVariable+"="+m.id())
+			if ran.none {
+				h.blame(fmt.Errorf("%s: none of the specs ran that were asked about %s", s.name(), m.name()))
+			}
 			if ran.timedOut {
 				return timedOut
 			}

@@ -38,6 +38,8 @@ type place struct {
 // ran is what came of one run of tests.
 type ran struct {
 	passed, timedOut bool
+	// none says that it was a Ginkgo suite, and that none of its specs ran.
+	none bool
 	// tests that ran, with their times.
 	tests []*part
 	// failed are the names of those that failed.
@@ -74,7 +76,7 @@ func (p *place) run(ctx context.Context, s *suite, args []string, limit time.Dur
 	reading.Wait()
 	return ran{
 		passed: err == nil, timedOut: err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded),
-		tests: seen.tests, failed: seen.failed, output: seen.kept.String(),
+		none: seen.none, tests: seen.tests, failed: seen.failed, output: seen.kept.String(),
 	}
 }
 
@@ -82,13 +84,15 @@ func (p *place) run(ctx context.Context, s *suite, args []string, limit time.Dur
 type watcher struct {
 	tests  []*part
 	failed []string
+	none   bool
 	kept   tail
 }
 
 var (
 	runLine = regexp.MustCompile(`^=== RUN   (\S+)$`)
 	endLine = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\S+) \(`)
-	// specLine is in the summary of a Ginkgo suite.
+	// noneLine and specLine are in the summary of a Ginkgo suite.
+	noneLine = regexp.MustCompile(`^Ran 0 of \d+ Specs? `)
 	specLine = regexp.MustCompile(`^ *\[(?:FAIL|PANICKED!|TIMEDOUT)\] (.*?) ?\[It\] (.*)$`)
 )
 
@@ -111,6 +115,7 @@ func (w *watcher) see(line string) {
 	if found := specLine.FindStringSubmatch(line); found != nil {
 		w.failed = append(w.failed, strings.TrimSpace(found[1]+" "+found[2]))
 	}
+	w.none = w.none || noneLine.MatchString(line)
 	found := endLine.FindStringSubmatch(line)
 	if found == nil {
 		return

@@ -142,3 +142,57 @@ func TestASampleTakesAsManyAsItIsAskedForFromThePackagesOfTheSlice(t *testing.T)
 		t.Errorf("it ended with %v, and said\n%s", err, out)
 	}
 }
+
+// onCluster is that module with a Ginkgo suite: a spec by itself, and two that only run in order.
+func onCluster(t *testing.T) map[string]string {
+	t.Helper()
+	changes := map[string]string{
+		"main.go":    "package main\n\nfunc main() {}\n",
+		"scope.yaml": "packages:\n- {package: gate, tests: [{package: gate, suite: TestGate}]}\n",
+		"gate/gate_test.go": `package gate
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+func TestGate(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Gates")
+}
+
+var _ = Describe("a gate", func() {
+	It("is closed by a hold", func() {
+		Expect(Open("alice", true)).To(BeFalse())
+	})
+
+	Describe("one by one", Ordered, func() {
+		It("lets nobody in whom it knows", func() {
+			Expect(Open("mallory", false)).To(BeFalse())
+		})
+
+		It("lets others in", func() {
+			Expect(Open("alice", false)).To(BeTrue())
+		})
+	})
+})
+`,
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join("..", "..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes[name] = strings.Replace(string(content), "module github.com/assent-dev/assent\n", "module example.org/shop\n", 1)
+	}
+	return changes
+}
+
+func TestSpecsOfASuiteAreAskedAloneAndNotice(t *testing.T) {
+	out, err := mutating(t, onCluster(t), "-clusters", t.TempDir())
+	if err != nil || !strings.Contains(out, "all                             6        6         0         0         0    100 %") {
+		t.Errorf("it ended with %v, and said\n%s", err, out)
+	}
+}

@@ -106,7 +106,15 @@ func (r *run) stage(ctx context.Context, mutants []*mutant, overlay string, clus
 	}
 	r.say("trying %d mutants, %d at a time", len(mutants), len(places))
 	h.hunt(ctx, mutants, places)
-	return ctx.Err()
+	if err := errors.Join(ctx.Err(), h.blamed()); err != nil || !cluster {
+		return err
+	}
+	for _, s := range suites {
+		if err := s.relearn(ctx, places[0]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) places(cluster bool) ([]*place, error) {
