@@ -40,6 +40,10 @@ func rested(seen view, gone map[string]bool) string {
 		if !promotion.Ended(p) {
 			return fmt.Sprintf("promotion %q: %s", p.Name, describe(p))
 		}
+		used := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionOverridden)
+		if used != nil && used.Reason == v1alpha1.ReasonUnacknowledged && p.Spec.Acknowledgement.Username != "" {
+			return fmt.Sprintf("promotion %q does not say yet that its override is acknowledged", p.Name)
+		}
 	}
 	state := audit.State{}
 	for i := range seen.records {
