@@ -86,7 +86,7 @@ type pruneOutcome struct {
 
 func (d *Deployer) pruneOne(ctx context.Context, ref v1alpha1.ObjectReference, owner Owner) (pruneOutcome, *problem) {
 	seen, trouble := d.lookToPrune(ctx, ref, owner)
-	if trouble != nil || seen.live == nil || seen.keep != "" {
+	if seen.live == nil || seen.keep != "" { // or there was trouble: nothing was seen then
 		return pruneOutcome{keep: seen.keep}, trouble
 	}
 	if seen.live.GetDeletionTimestamp() != nil {
