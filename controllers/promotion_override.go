@@ -68,7 +68,7 @@ func (r *PromotionReconciler) acknowledge(ctx context.Context, seen *view) error
 func (r *PromotionReconciler) mark(ctx context.Context, key types.NamespacedName, change func(*v1alpha1.EnvironmentStatus)) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		environment, err := find(ctx, r.Live, &v1alpha1.Environment{}, key)
-		if err != nil || environment == nil {
+		if environment == nil {
 			return err
 		}
 		before := environment.Status.DeepCopy()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -31,8 +32,8 @@ type shelf struct {
 	objects []client.Object
 	// broken fails what is asked about an object of that name; any, where the name is "*".
 	broken map[string]error
-	// create is asked before an object is put on the shelf.
-	create func(client.Object) error
+	// create is asked before an object is put on the shelf, and update before its status is.
+	create, update func(client.Object) error
 }
 
 func (s *shelf) fails(name string) error {
@@ -55,13 +56,21 @@ func (s *shelf) Get(_ context.Context, key types.NamespacedName, into client.Obj
 	return notFound(key.Name)
 }
 
-// List answers lists of audit records.
+// List answers lists of audit records, and of all Promotions of a namespace.
 func (s *shelf) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
 	if err := s.fails("list"); err != nil {
 		return err
 	}
 	asked := client.ListOptions{}
 	asked.ApplyOptions(options)
+	if promotions, ok := into.(*v1alpha1.PromotionList); ok {
+		for _, object := range s.objects {
+			if p, is := object.(*v1alpha1.Promotion); is && p.Namespace == asked.Namespace {
+				promotions.Items = append(promotions.Items, *p)
+			}
+		}
+		return nil
+	}
 	records, ok := into.(*v1alpha1.AuditRecordList)
 	if !ok {
 		panic(fmt.Sprintf("nothing lists %T here", into))
@@ -90,6 +99,31 @@ func (s *shelf) Create(ctx context.Context, object client.Object, _ ...client.Cr
 	return nil
 }
 
+func (s *shelf) Status() client.SubResourceWriter { return shelfStatus{shelf: s} }
+
+// shelfStatus writes the status of what lies there. Each write makes a new version.
+type shelfStatus struct {
+	client.SubResourceWriter
+	shelf *shelf
+}
+
+func (w shelfStatus) Update(_ context.Context, object client.Object, _ ...client.SubResourceUpdateOption) error {
+	if w.shelf.update != nil {
+		if err := w.shelf.update(object); err != nil {
+			return err
+		}
+	}
+	for i, old := range w.shelf.objects {
+		if reflect.TypeOf(old) == reflect.TypeOf(object) && client.ObjectKeyFromObject(old) == client.ObjectKeyFromObject(object) {
+			version, _ := strconv.Atoi(old.GetResourceVersion())
+			object.SetResourceVersion(strconv.Itoa(version + 1))
+			w.shelf.objects[i] = object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // it is one
+			return nil
+		}
+	}
+	return notFound(object.GetName())
+}
+
 func notFound(name string) error { return apierrors.NewNotFound(schema.GroupResource{}, name) }
 
 func forbidden(name string) error {
@@ -114,4 +148,15 @@ func TestAShelfAnswersWithWhatLiesOnIt(t *testing.T) {
 	g.Expect(find(t.Context(), s, &v1alpha1.Environment{}, types.NamespacedName{Name: "shop-1"})).To(BeNil())
 	_, err := find(t.Context(), s, &v1alpha1.Release{}, types.NamespacedName{Name: "odd"})
 	g.Expect(err).To(MatchError(errBroken))
+}
+
+// countingLists counts the lists that are asked of a shelf.
+type countingLists struct {
+	*shelf
+	lists *int
+}
+
+func (s countingLists) List(ctx context.Context, into client.ObjectList, options ...client.ListOption) error {
+	*s.lists++
+	return s.shelf.List(ctx, into, options...)
 }
