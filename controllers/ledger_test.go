@@ -278,6 +278,16 @@ func TestARecordThatMayComeLaterIsLookedForEachTime(t *testing.T) {
 	g.Expect(known).To(BeTrue(), "its number is taken")
 }
 
+func TestADoubtIsForgottenOnceTheRecordIsSeen(t *testing.T) {
+	g := NewWithT(t)
+	ledger := NewLedger(nil, nil, io.Discard)
+	ledger.doubt(toProduction, 3)
+	ledger.remember(toProduction, audit.State{Head: v1alpha1.AuditHead{Sequence: 2}})
+	g.Expect(ledger.doubtful).To(HaveKeyWithValue(toProduction, int64(3)))
+	ledger.remember(toProduction, audit.State{Head: v1alpha1.AuditHead{Sequence: 3}})
+	g.Expect(ledger.doubtful).To(BeEmpty(), "nothing is kept for Environments that are in order")
+}
+
 func TestWhatIsRememberedOfAHistoryNeverGoesBack(t *testing.T) {
 	g := NewWithT(t)
 	l := NewLedger(nil, nil, io.Discard)
