@@ -1,0 +1,176 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/cli/report"
+)
+
+// longestWait is how long --wait waits where nobody says otherwise: people decide, and a CI job must not run for ever.
+const longestWait = time.Hour
+
+// waiting are the flags of commands that can wait for the end of a Promotion.
+type waiting struct {
+	wait    bool
+	timeout time.Duration
+}
+
+func (w *waiting) addTo(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the promotion has ended, however. The exit code says how: 0 succeeded, 2 ended otherwise, 3 timed out.")
+	cmd.Flags().DurationVar(&w.timeout, "timeout", longestWait, "For how long --wait waits.")
+}
+
+type promoteCommand struct {
+	*session
+	waiting
+	output *output
+
+	environment string
+	reason      string
+	at          string
+}
+
+func newPromote(s *session) *cobra.Command {
+	p := &promoteCommand{session: s}
+	cmd := &cobra.Command{
+		Use:     "promote RELEASE --to ENVIRONMENT",
+		GroupID: groupDeliver,
+		Short:   "Ask to run a Release in an Environment",
+		Long: `Ask to run a Release in an Environment: create the Promotion, wait a moment for its plan, and show what it would change and what it waits for.
+
+The Promotion is named RELEASE-ENVIRONMENT. Where one of that name has not ended, the command takes it up instead of asking twice, so that a CI job
+can be run again. Where it has ended, the next one is named RELEASE-ENVIRONMENT-2, and so on.
+
+It needs the verb "promote" on the Environment, as the ClusterRole assent-promoter has it.`,
+		Example: `  kubectl assent promote shop-1.0.0 --to production --reason "the first version for our customers"
+  kubectl assent promote shop-1.0.0 --to dev --wait --timeout 5m`,
+		Args: names(1, 1, "one Release, such as `kubectl assent promote shop-1.0.0 --to production`"),
+	}
+	p.output = addOutput(cmd)
+	p.addTo(cmd)
+	cmd.Flags().StringVar(&p.environment, "to", "", "The Environment to run it in.")
+	cmd.Flags().StringVar(&p.reason, "reason", "", "Why; shown to the people who decide, and kept in the history.")
+	cmd.Flags().StringVar(&p.at, "at", "", "The earliest start, such as 2031-03-10T20:00:00Z.")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		promotion, err := p.request(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		return p.run(cmd.Context(), promotion)
+	}
+	return cmd
+}
+
+// request is what the flags ask for.
+func (p *promoteCommand) request(cmd *cobra.Command, release string) (*v1alpha1.Promotion, error) {
+	if p.environment == "" {
+		return nil, misused(cmd, fmt.Errorf("name the Environment by --to"))
+	}
+	promotion := &v1alpha1.Promotion{
+		ObjectMeta: metav1.ObjectMeta{Name: stableName(release, p.environment)},
+		Spec:       v1alpha1.PromotionSpec{Release: release, Environment: p.environment, Type: v1alpha1.PromotionTypePromote, Reason: p.reason},
+	}
+	if p.at == "" {
+		return promotion, nil
+	}
+	at, err := time.Parse(time.RFC3339, p.at)
+	if err != nil {
+		return nil, misused(cmd, fmt.Errorf("--at must be a time such as 2031-03-10T20:00:00Z: %w", err))
+	}
+	promotion.Spec.NotBeforeTime = metav1.NewTime(at)
+	return promotion, nil
+}
+
+func (p *promoteCommand) run(ctx context.Context, request *v1alpha1.Promotion) error {
+	c, err := p.connect()
+	if err != nil {
+		return err
+	}
+	promotion, err := p.ask(ctx, c, request)
+	if err != nil {
+		return err
+	}
+	return p.show(ctx, c, promotion)
+}
+
+// ask creates the Promotion, or takes up the one that asks for the same.
+func (s *session) ask(ctx context.Context, c *connection, request *v1alpha1.Promotion) (*v1alpha1.Promotion, error) {
+	me, err := c.whoami(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request.Namespace, request.Spec.RequestedBy, request.Spec.Approvals = c.project, me, []v1alpha1.Approval{}
+	for number := 1; ; number++ {
+		promotion := request.DeepCopy()
+		promotion.Name = numbered(request.Name, number)
+		err := c.Create(ctx, promotion, client.FieldOwner(v1alpha1.FieldManager))
+		switch {
+		case err == nil:
+			s.say("promotion.assent.dev/%s created", promotion.Name)
+			return promotion, nil
+		case !isTaken(err):
+			return nil, err
+		}
+		present := &v1alpha1.Promotion{}
+		if err := c.read(ctx, promotion.Name, present); err != nil {
+			return nil, err
+		}
+		if asksForTheSame(present, request) && !report.Ended(present) {
+			s.say("promotion.assent.dev/%s has asked for it already, at %s", present.Name, present.CreationTimestamp.UTC().Format(time.RFC3339))
+			return present, nil
+		}
+	}
+}
+
+func asksForTheSame(present, request *v1alpha1.Promotion) bool {
+	return present.Spec.Release == request.Spec.Release && present.Spec.Environment == request.Spec.Environment &&
+		present.Spec.Type == request.Spec.Type && present.DeletionTimestamp.IsZero()
+}
+
+// show what was asked for, once there is a plan; or, with --wait, how it has ended.
+func (p *promoteCommand) show(ctx context.Context, c *connection, promotion *v1alpha1.Promotion) error {
+	if p.wait {
+		ended, failed := p.awaitEnd(ctx, c, promotion, p.timeout)
+		if ended != nil && !p.output.forPeople() {
+			if err := p.output.print(p.Out, c.scheme, ended); err != nil {
+				return err
+			}
+		}
+		return failed
+	}
+	if !p.output.forPeople() {
+		return p.output.print(p.Out, c.scheme, promotion)
+	}
+	planned, err := c.awaitSoon(ctx, promotion, isPlanned)
+	if err != nil {
+		return err
+	}
+	p.present(p.Out, planned)
+	return nil
+}
+
+// present the plan in short and what it waits for.
+func (s *session) present(w io.Writer, promotion *v1alpha1.Promotion) {
+	if promotion.Status.Plan.Digest != "" {
+		fmt.Fprint(w, report.Differ(promotion).Summary(s.style())+"\n")
+	}
+	fmt.Fprint(w, report.Explain(promotion).Text(s.style(), now()))
+}
+
+// isPlanned says whether there is something to look at: a plan with what it waits for, or an end.
+func isPlanned(promotion *v1alpha1.Promotion) bool {
+	state, _ := report.State(promotion)
+	return report.Ended(promotion) || (promotion.Status.Plan.Digest != "" && state != "" && state != v1alpha1.ReasonPlanning) ||
+		(state == v1alpha1.ReasonPlanning && len(promotion.Status.Blockers) > 0)
+}

@@ -1,0 +1,87 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/assent-dev/assent/internal/plan"
+)
+
+// gap is the space between two columns.
+const gap = "   "
+
+// Table lines up rows under headings. An empty cell is shown as "-", so that columns can be told apart by programs that split at spaces.
+type Table struct {
+	headings []string
+	rows     [][]string
+}
+
+// NewTable has headings and no rows.
+func NewTable(headings ...string) *Table { return &Table{headings: headings} }
+
+// Add a row with a cell for each heading.
+func (t *Table) Add(cells ...string) {
+	row := make([]string, 0, len(cells))
+	for _, text := range cells {
+		row = append(row, oneLine(text))
+	}
+	t.rows = append(t.rows, row)
+}
+
+// Text is the whole table.
+func (t *Table) Text(style Style) string {
+	widths := make([]int, len(t.headings))
+	for _, row := range append([][]string{t.headings}, t.rows...) {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	var out strings.Builder
+	out.WriteString(style.Bold(line(t.headings, widths)) + "\n")
+	for _, row := range t.rows {
+		out.WriteString(line(row, widths) + "\n")
+	}
+	return out.String()
+}
+
+func line(cells []string, widths []int) string {
+	var out strings.Builder
+	for i, text := range cells {
+		if i > 0 {
+			out.WriteString(gap)
+		}
+		out.WriteString(text)
+		if i < len(cells)-1 {
+			out.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)))
+		}
+	}
+	return out.String()
+}
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(plan.Visible(text)), " ")
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// age is how long ago a time was, as kubectl says it.
+func age(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return duration.HumanDuration(now.Sub(at))
+}
+
+// moment is a time as messages of the status show it.
+func moment(at time.Time) string { return at.UTC().Format("Monday 2006-01-02 15:04:05 MST") }
+
+// shown is a text that anybody may have written, as lines of a terminal.
+func shown(text string) string { return plan.Visible(strings.TrimRight(text, "\n")) }
