@@ -60,7 +60,7 @@ const (
 
 func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newPromote(s),
+		newPromote(s), newApprove(s), newReject(s), newWithdraw(s), newWhy(s), newDiff(s),
 	}
 }
 

@@ -4,9 +4,12 @@
 package cli
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -22,10 +25,11 @@ type session struct {
 	genericiooptions.IOStreams
 	flags   *genericclioptions.ConfigFlags
 	noColor bool
+	answers *bufio.Reader
 }
 
 func newSession(streams genericiooptions.IOStreams) *session {
-	return &session{IOStreams: streams, flags: newConfigFlags()}
+	return &session{IOStreams: streams, flags: newConfigFlags(), answers: bufio.NewReader(streams.In)}
 }
 
 // say tells what happens meanwhile. It is no part of the result.
@@ -34,8 +38,13 @@ func (s *session) say(format string, arguments ...any) {
 }
 
 // style has colours where the result goes to a terminal, and nobody has asked for none.
-func (s *session) style() report.Style {
-	return report.Style{Colors: s.prints() && !s.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+func (s *session) style() report.Style { return s.styleOf(s.Out) }
+
+// meanwhile is the style of what is said on standard error.
+func (s *session) meanwhile() report.Style { return s.styleOf(s.ErrOut) }
+
+func (s *session) styleOf(w io.Writer) report.Style {
+	return report.Style{Colors: isTerminal(w) && !s.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // prints says whether the result goes to a terminal.
@@ -50,6 +59,17 @@ func (s *session) asks() bool {
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor is a small number
+}
+
+// agree asks, and takes nothing but yes for an agreement.
+func (s *session) agree(question string) (bool, error) {
+	fmt.Fprintf(s.ErrOut, "%s [y/N] ", plan.Visible(question))
+	answer, err := s.answers.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("reading the answer: %w", err)
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
 }
 
 // now is the time on this machine; what is said about lengths of time is as right as its clock.

@@ -89,16 +89,16 @@ var actions = []struct {
 
 func (d Difference) counts() string {
 	var parts []string
-	for _, counted := range actions {
-		n := len(slices.DeleteFunc(slices.Clone(d.Changes), func(c v1alpha1.Change) bool { return c.Action != counted.action }))
+	for _, each := range actions {
+		n := len(slices.DeleteFunc(slices.Clone(d.Changes), func(c v1alpha1.Change) bool { return c.Action != each.action }))
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, counted.word))
+			parts = append(parts, fmt.Sprintf("%d %s", n, each.word))
 		}
 	}
 	if len(parts) == 0 {
-		return fmt.Sprintf("nothing changes, of %d objects", d.Objects)
+		parts = []string{"nothing changes"}
 	}
-	return fmt.Sprintf("%s, of %d objects", strings.Join(parts, ", "), d.Objects)
+	return fmt.Sprintf("%s, of %s", strings.Join(parts, ", "), counted(int(d.Objects), "object"))
 }
 
 func actionText(style Style, action v1alpha1.ChangeAction) string {

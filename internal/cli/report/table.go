@@ -4,6 +4,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -85,3 +86,11 @@ func moment(at time.Time) string { return at.UTC().Format("Monday 2006-01-02 15:
 
 // shown is a text that anybody may have written, as lines of a terminal.
 func shown(text string) string { return plan.Visible(strings.TrimRight(text, "\n")) }
+
+// counted is a number of things, such as "1 object" and "2 objects".
+func counted(number int, thing string) string {
+	if number == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", number, thing)
+}

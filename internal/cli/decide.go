@@ -1,0 +1,229 @@
+// Copyright The Assent Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/cli/report"
+)
+
+// decideCommand is `approve`, `reject` or `withdraw`: the same steps for each Promotion, and another entry at their end.
+type decideCommand struct {
+	*session
+	waiting
+	output *output
+
+	// decision is empty for a withdrawal.
+	decision v1alpha1.Decision
+	selector string
+	yes      bool
+	plan     string
+	comment  string
+}
+
+func newApprove(s *session) *cobra.Command {
+	d := &decideCommand{session: s, decision: v1alpha1.DecisionApproved}
+	cmd := d.command(&cobra.Command{
+		Use:   "approve PROMOTION…",
+		Short: "Approve the plan of a Promotion",
+		Long: `Approve the plan of a Promotion: its diff and what else it waits for are shown, and on a terminal you are asked.
+
+The approval names the digest of the plan that was shown. If the plan changes before the approval arrives, it is refused, and there is a new diff to look
+at. In a script, where nobody is asked, --yes agrees to the plan of the moment, and --plan to the one that was looked at before.
+
+It needs the verb "approve" on the Environment, as the ClusterRole assent-approver has it.`,
+		Example: `  kubectl assent approve shop-1.0.0-production
+  kubectl assent approve shop-1.0.0-production --yes --comment "looked at with carol" --wait`,
+	})
+	cmd.Flags().StringVar(&d.comment, "comment", "", "A comment; some Environments ask for one.")
+	d.planFlag(cmd)
+	d.addTo(cmd)
+	return cmd
+}
+
+func newReject(s *session) *cobra.Command {
+	d := &decideCommand{session: s, decision: v1alpha1.DecisionRejected}
+	cmd := d.command(&cobra.Command{
+		Use:   "reject PROMOTION… --reason REASON",
+		Short: "Reject the plan of a Promotion, which ends it",
+		Long: `Reject the plan of a Promotion, which ends it. Its diff and what else it waits for are shown, and on a terminal you are asked.
+
+It needs the verb "approve" on the Environment, as the ClusterRole assent-approver has it.`,
+		Example: `  kubectl assent reject shop-1.0.0-production --reason "the migration is not tested"`,
+	})
+	cmd.Flags().StringVar(&d.comment, "reason", "", "Why; kept in the history.")
+	cmd.Flags().StringVar(&d.comment, "comment", "", "The same as --reason.")
+	d.planFlag(cmd)
+	return cmd
+}
+
+func newWithdraw(s *session) *cobra.Command {
+	d := &decideCommand{session: s}
+	return d.command(&cobra.Command{
+		Use:   "withdraw PROMOTION…",
+		Short: "Take your own decision on a Promotion back, before its rollout starts",
+		Long: `Take your own decision on a Promotion back: your entry in its approvals is removed, and nobody else's. That can be done until the rollout has
+started.`,
+		Example: `  kubectl assent withdraw shop-1.0.0-production`,
+	})
+}
+
+func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = groupDecide
+	d.output = addOutput(cmd)
+	cmd.Flags().StringVarP(&d.selector, "selector", "l", "", "Instead of names: labels of the Promotions, such as -l team=shop. Those that have ended are left out.")
+	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask.")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := d.check(cmd, args); err != nil {
+			return err
+		}
+		return d.run(cmd.Context(), args)
+	}
+	return cmd
+}
+
+func (d *decideCommand) planFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.plan, "plan", "", "The digest of the plan that was looked at, or its first 12 digits or more: any other plan is refused. For one Promotion.")
+}
+
+var planPrefix = regexp.MustCompile(`^sha256:[0-9a-f]{12,64}$`)
+
+func (d *decideCommand) check(cmd *cobra.Command, args []string) error {
+	switch {
+	case (len(args) == 0) == (d.selector == ""):
+		return misused(cmd, fmt.Errorf("name Promotions, or choose them by --selector"))
+	case d.plan != "" && (len(args) != 1 || !planPrefix.MatchString(d.plan)):
+		return misused(cmd, fmt.Errorf("--plan must be the digest of one Promotion's plan, such as sha256:0123456789ab, as `kubectl assent diff` shows it"))
+	case d.decision == v1alpha1.DecisionRejected && strings.TrimSpace(d.comment) == "":
+		return misused(cmd, fmt.Errorf("say why by --reason: it is shown to whoever asked, and kept in the history"))
+	case !d.yes && d.plan == "" && !d.asks():
+		return misused(cmd, fmt.Errorf("there is no terminal to ask on: give --yes, or --plan with the digest that was looked at"))
+	default:
+		return nil
+	}
+}
+
+// run decides on one Promotion after the other. What fails does not keep the others from being decided on.
+func (d *decideCommand) run(ctx context.Context, args []string) error {
+	c, err := d.connect()
+	if err != nil {
+		return err
+	}
+	me, err := c.whoami(ctx)
+	if err != nil {
+		return err
+	}
+	if d.selector != "" {
+		if args, err = c.selected(ctx, d.selector); err != nil {
+			return err
+		}
+	}
+	var failed []error
+	for _, name := range args {
+		if err := d.one(ctx, c, me, name); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	return several(failed)
+}
+
+// several errors are one, with the exit code that they share.
+func several(failed []error) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	code := exitOf(failed[0])
+	for _, err := range failed {
+		if exitOf(err) != code {
+			code = exitError
+		}
+	}
+	return &ending{code, errors.Join(failed...)}
+}
+
+// selected are the names of the Promotions with these labels that have not ended.
+func (c *connection) selected(ctx context.Context, selector string) ([]string, error) {
+	labels, err := parseSelector(selector)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	err = pages(ctx, c, func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }, func(page *v1alpha1.PromotionList) {
+		for i := range page.Items {
+			if !report.Ended(&page.Items[i]) {
+				found = append(found, page.Items[i].Name)
+			}
+		}
+	}, client.InNamespace(c.project), client.MatchingLabelsSelector{Selector: labels})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no promotion with labels %q waits in project %q", selector, c.project)
+	}
+	return found, nil
+}
+
+// one Promotion: look, ask, write.
+func (d *decideCommand) one(ctx context.Context, c *connection, me v1alpha1.Person, name string) error {
+	seen := &v1alpha1.Promotion{}
+	if err := c.read(ctx, name, seen); err != nil {
+		return err
+	}
+	if err := d.sensible(seen, me); err != nil {
+		return err
+	}
+	agreed, err := d.confirm(seen)
+	if err != nil {
+		return err
+	}
+	if !agreed {
+		return fmt.Errorf("nothing was decided on promotion %q", name)
+	}
+	decided, err := d.write(ctx, c, me, seen)
+	if err != nil {
+		return err
+	}
+	return d.tell(ctx, c, me, decided)
+}
+
+// sensible refuses what cannot have been meant. Whether it is allowed is for the API server to say.
+func (d *decideCommand) sensible(seen *v1alpha1.Promotion, me v1alpha1.Person) error {
+	state, message := report.State(seen)
+	mine := indexOf(seen.Spec.Approvals, me.Username)
+	digest := string(seen.Status.Plan.Digest)
+	switch {
+	case report.Ended(seen):
+		return &ending{exitEnded, fmt.Errorf("promotion %q has ended as %s, and cannot be decided on any more: %s", seen.Name, state, message)}
+	case !seen.Status.StartTime.IsZero():
+		return fmt.Errorf("the rollout of promotion %q has started, and decisions are closed: stop it by `kubectl assent cancel %s`", seen.Name, seen.Name)
+	case d.decision == "" && mine < 0:
+		return fmt.Errorf("promotion %q has no decision of yours (%q) to withdraw", seen.Name, me.Username)
+	case d.decision == "":
+		return nil
+	case digest == "":
+		return hasPlan(seen)
+	case d.plan != "" && !strings.HasPrefix(digest, d.plan):
+		return fmt.Errorf("the plan of promotion %q is %s now, and not the one that --plan names: look at it by `kubectl assent diff %s`", seen.Name, digest, seen.Name)
+	default:
+		return nil
+	}
+}
+
+func indexOf(approvals []v1alpha1.Approval, user string) int {
+	return slices.IndexFunc(approvals, func(a v1alpha1.Approval) bool { return a.User == user })
+}
