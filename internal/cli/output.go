@@ -81,6 +81,9 @@ func (o *output) print(w io.Writer, scheme runtime.ObjectTyper, result any) erro
 		}
 		return nil
 	}
+	if list, ok := result.(runtime.Object); ok && *o.flags.OutputFormat == "name" && meta.IsListType(list) {
+		return meta.EachListItem(list, func(item runtime.Object) error { return o.print(w, scheme, item) })
+	}
 	if object, ok := result.(runtime.Object); ok {
 		return printers.NewTypeSetter(scheme).ToPrinter(o.printer).PrintObj(object, w)
 	}

@@ -15,7 +15,7 @@ import (
 // Run carries one command line out and returns the exit code: 0 done, 1 error, 2 rejected or ended otherwise, 3 timed out waiting, 4 not permitted.
 func Run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
 	s := newSession(streams)
-	root := newRoot(s)
+	root := newRoot(s) //nolint:contextcheck // cobra hands the context to the command that is run
 	root.SetArgs(args)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
@@ -43,7 +43,7 @@ Exit codes: 0 done, 1 error, 2 rejected or ended otherwise, 3 timed out waiting,
 	}
 	s.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().BoolVar(&s.noColor, "no-color", false, "Print no colours; they are printed on terminals alone, and not where NO_COLOR is set.")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, err) })
+	root.SetFlagErrorFunc(misused)
 	root.AddGroup(&cobra.Group{ID: groupDeliver, Title: "Deliver:"}, &cobra.Group{ID: groupDecide, Title: "Decide:"}, &cobra.Group{ID: groupSee, Title: "See:"})
 	for _, command := range commands(s) {
 		root.AddCommand(command)
@@ -60,7 +60,7 @@ const (
 
 func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newPromote(s), newApprove(s), newReject(s), newWithdraw(s), newWhy(s), newDiff(s),
+		newPromote(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newWhy(s), newDiff(s),
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *session) style() report.Style { return s.styleOf(s.Out) }
 func (s *session) meanwhile() report.Style { return s.styleOf(s.ErrOut) }
 
 func (s *session) styleOf(w io.Writer) report.Style {
-	return report.Style{Colors: isTerminal(w) && !s.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return report.Style{Colours: isTerminal(w) && !s.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // prints says whether the result goes to a terminal.
@@ -53,12 +53,12 @@ func (s *session) prints() bool { return isTerminal(s.Out) }
 // asks says whether there is somebody to ask.
 func (s *session) asks() bool {
 	in, ok := s.In.(*os.File)
-	return ok && term.IsTerminal(int(in.Fd())) //nolint:gosec // a file descriptor is a small number
+	return ok && term.IsTerminal(int(in.Fd()))
 }
 
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor is a small number
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // agree asks, and takes nothing but yes for an agreement.

@@ -56,7 +56,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	admin, err := ts.Value(project).(*cluster.Cluster).Client(cluster.Admin)
 	ts.Check(err)
 	state, message := "", ""
-	err = poll(func(ctx context.Context) (bool, error) {
+	err = poll(context.Background(), func(ctx context.Context) (bool, error) {
 		var promotion v1alpha1.Promotion
 		if err := admin.Get(ctx, client.ObjectKey{Namespace: project, Name: args[0]}, &promotion); err != nil {
 			return false, client.IgnoreNotFound(err)
@@ -76,7 +76,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	wanted, err := regexp.Compile(args[0])
 	ts.Check(err)
-	err = poll(func(context.Context) (bool, error) {
+	err = poll(context.Background(), func(context.Context) (bool, error) {
 		if err := ts.Exec(args[1], args[2:]...); err != nil {
 			var ended *exec.ExitError
 			if !errors.As(err, &ended) {
@@ -119,7 +119,7 @@ func plain(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-func poll(condition wait.ConditionWithContextFunc) error {
-	return wait.PollUntilContextTimeout(context.Background(), interval, patience, true, condition)
+func poll(ctx context.Context, condition wait.ConditionWithContextFunc) error {
+	return wait.PollUntilContextTimeout(ctx, interval, patience, true, condition)
 }
 

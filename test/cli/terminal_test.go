@@ -85,7 +85,7 @@ func testPlanChangesWhileAsked(t *testing.T, connected *cluster.Cluster) {
 		streams := genericiooptions.IOStreams{In: screen, Out: &alice, ErrOut: &alice}
 		ended <- cli.Run(ctx, streams, []string{"approve", "shop-1.0.0-staging", as(cluster.Alice)})
 	}()
-	must(t, poll(func(context.Context) (bool, error) { return strings.Contains(alice.String(), "[y/N] "), nil }))
+	must(t, poll(ctx, func(context.Context) (bool, error) { return strings.Contains(alice.String(), "[y/N] "), nil }))
 	changePlan(ctx, t, connected, project)
 	_, err = keys.WriteString("y\n")
 	must(t, err)
@@ -110,7 +110,7 @@ func changePlan(ctx context.Context, t *testing.T, connected *cluster.Cluster, p
 	changed := environment.DeepCopy()
 	changed.Spec.Overlay.Labels = map[string]string{"team": "shop"}
 	must(t, admin.Patch(ctx, changed, client.MergeFrom(environment)))
-	must(t, poll(func(ctx context.Context) (bool, error) {
+	must(t, poll(ctx, func(ctx context.Context) (bool, error) {
 		now := promotion(ctx, t, connected, project).Status.Plan.Digest
 		return now != "" && now != before, nil
 	}))

@@ -5,11 +5,11 @@ package report
 
 // Style is how text is set off. Without colours nothing is.
 type Style struct {
-	Colors bool
+	Colours bool
 }
 
 func (s Style) with(code, text string) string {
-	if !s.Colors || text == "" {
+	if !s.Colours || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
