@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -22,13 +21,12 @@ import (
 type decideCommand struct {
 	*session
 	waiting
+	consent
 	output *output
 
 	// decision is empty for a withdrawal.
 	decision v1alpha1.Decision
 	selector string
-	yes      bool
-	plan     string
 	comment  string
 }
 
@@ -47,8 +45,8 @@ It needs the verb "approve" on the Environment, as the ClusterRole assent-approv
   kubectl assent approve shop-1.0.0-production --yes --comment "looked at with carol" --wait`,
 	})
 	cmd.Flags().StringVar(&d.comment, "comment", "", "A comment; some Environments ask for one.")
-	d.planFlag(cmd)
-	d.addTo(cmd)
+	d.addPlan(cmd)
+	d.addWait(cmd)
 	return cmd
 }
 
@@ -64,7 +62,7 @@ It needs the verb "approve" on the Environment, as the ClusterRole assent-approv
 	})
 	cmd.Flags().StringVar(&d.comment, "reason", "", "Why; kept in the history.")
 	cmd.Flags().StringVar(&d.comment, "comment", "", "The same as --reason.")
-	d.planFlag(cmd)
+	d.addPlan(cmd)
 	return cmd
 }
 
@@ -83,7 +81,7 @@ func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
 	cmd.GroupID = groupDecide
 	d.output = addOutput(cmd)
 	cmd.Flags().StringVarP(&d.selector, "selector", "l", "", "Instead of names: labels of the Promotions, such as -l team=shop. Those that have ended are left out.")
-	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask.")
+	d.addYes(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := d.check(cmd, args); err != nil {
 			return err
@@ -93,24 +91,16 @@ func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (d *decideCommand) planFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&d.plan, "plan", "", "The digest of the plan that was looked at, or its first 12 digits or more: any other plan is refused. For one Promotion.")
-}
-
-var planPrefix = regexp.MustCompile(`^sha256:[0-9a-f]{12,64}$`)
-
 func (d *decideCommand) check(cmd *cobra.Command, args []string) error {
 	switch {
 	case (len(args) == 0) == (d.selector == ""):
 		return misused(cmd, fmt.Errorf("name Promotions, or choose them by --selector"))
-	case d.plan != "" && (len(args) != 1 || !planPrefix.MatchString(d.plan)):
-		return misused(cmd, fmt.Errorf("--plan must be the digest of one Promotion's plan, such as sha256:0123456789ab, as `kubectl assent diff` shows it"))
+	case d.plan != "" && len(args) != 1:
+		return misused(cmd, fmt.Errorf("--plan is for one Promotion"))
 	case d.decision == v1alpha1.DecisionRejected && strings.TrimSpace(d.comment) == "":
 		return misused(cmd, fmt.Errorf("say why by --reason: it is shown to whoever asked, and kept in the history"))
-	case !d.yes && d.plan == "" && !d.asks():
-		return misused(cmd, fmt.Errorf("there is no terminal to ask on: give --yes, or --plan with the digest that was looked at"))
 	default:
-		return nil
+		return d.consents(cmd, d.session)
 	}
 }
 
@@ -205,7 +195,6 @@ func (d *decideCommand) one(ctx context.Context, c *connection, me v1alpha1.Pers
 func (d *decideCommand) sensible(seen *v1alpha1.Promotion, me v1alpha1.Person) error {
 	state, message := report.State(seen)
 	mine := indexOf(seen.Spec.Approvals, me.Username)
-	digest := string(seen.Status.Plan.Digest)
 	switch {
 	case report.Ended(seen):
 		return &ending{exitEnded, fmt.Errorf("promotion %q has ended as %s, and cannot be decided on any more: %s", seen.Name, state, message)}
@@ -215,12 +204,8 @@ func (d *decideCommand) sensible(seen *v1alpha1.Promotion, me v1alpha1.Person) e
 		return fmt.Errorf("promotion %q has no decision of yours (%q) to withdraw", seen.Name, me.Username)
 	case d.decision == "":
 		return nil
-	case digest == "":
-		return hasPlan(seen)
-	case d.plan != "" && !strings.HasPrefix(digest, d.plan):
-		return fmt.Errorf("the plan of promotion %q is %s now, and not the one that --plan names: look at it by `kubectl assent diff %s`", seen.Name, digest, seen.Name)
 	default:
-		return nil
+		return d.planned(seen)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 )
 
 func parseSelector(selector string) (labels.Selector, error) {
@@ -30,14 +29,10 @@ func parseSelector(selector string) (labels.Selector, error) {
 func (d *decideCommand) confirm(seen *v1alpha1.Promotion) (bool, error) {
 	question := fmt.Sprintf("Withdraw your decision on %s?", seen.Name)
 	if d.decision != "" {
-		difference := report.Differ(seen)
-		fmt.Fprint(d.ErrOut, difference.Text(d.meanwhile())+"\n"+report.Explain(seen).Text(d.meanwhile(), now()))
+		d.lookAt(seen)
 		question = fmt.Sprintf("%s %s for %s?", verbs[d.decision].ask, seen.Spec.Release, seen.Spec.Environment)
 	}
-	if d.yes || d.plan != "" {
-		return true, nil
-	}
-	return d.agree(question)
+	return d.given(d.session, question)
 }
 
 // verbs are the words for decisions.
@@ -78,7 +73,7 @@ func (d *decideCommand) write(ctx context.Context, c *connection, me v1alpha1.Pe
 		return err
 	})
 	if apierrors.IsForbidden(err) && d.decision != "" {
-		return nil, d.moved(ctx, c, seen, err)
+		return nil, c.moved(ctx, seen, err)
 	}
 	return current, err
 }
@@ -101,7 +96,7 @@ func (d *decideCommand) operations(current *v1alpha1.Promotion, me v1alpha1.Pers
 }
 
 // moved tells a refusal because the plan has changed from one because of who decides.
-func (d *decideCommand) moved(ctx context.Context, c *connection, seen *v1alpha1.Promotion, refusal error) error {
+func (c *connection) moved(ctx context.Context, seen *v1alpha1.Promotion, refusal error) error {
 	current := &v1alpha1.Promotion{}
 	if err := c.read(ctx, seen.Name, current); err != nil || current.Status.Plan.Digest == seen.Status.Plan.Digest {
 		return refusal
@@ -113,31 +108,14 @@ func (d *decideCommand) moved(ctx context.Context, c *connection, seen *v1alpha1
 // tell what came of it. The operator counts decisions; whether it has done so in a moment is worth to wait for.
 func (d *decideCommand) tell(ctx context.Context, c *connection, me v1alpha1.Person, decided *v1alpha1.Promotion) error {
 	d.say("promotion.assent.dev/%s %s", decided.Name, verbs[d.decision].done)
-	if d.wait {
-		ended, failed := d.awaitEnd(ctx, c, decided, d.timeout)
-		if ended != nil && !d.output.forPeople() {
-			if err := d.output.print(d.Out, c.scheme, ended); err != nil {
-				return err
+	return d.finish(ctx, c, decided, d.output, d.waiting, judged(decided), func(counted *v1alpha1.Promotion) {
+		for _, ignored := range counted.Status.Approvals.Ignored {
+			if ignored.User == me.Username && d.decision != "" {
+				d.say("warning: your decision does not count: %s %s", ignored.User, ignored.Reason)
 			}
 		}
-		return failed
-	}
-	if !d.output.forPeople() {
-		return d.output.print(d.Out, c.scheme, decided)
-	}
-	counted, err := c.awaitSoon(ctx, decided, func(promotion *v1alpha1.Promotion) bool {
-		return promotion.Status.ObservedGeneration >= decided.Generation || report.Ended(promotion)
+		d.progress(counted)
 	})
-	if err != nil {
-		return err
-	}
-	for _, ignored := range counted.Status.Approvals.Ignored {
-		if ignored.User == me.Username && d.decision != "" {
-			d.say("warning: your decision does not count: %s %s", ignored.User, ignored.Reason)
-		}
-	}
-	fmt.Fprintf(d.Out, "%s  %s\n", counted.Name, report.Progress(counted))
-	return nil
 }
 
 // patch by the operations of a JSON patch, and get what came of it.

@@ -133,3 +133,39 @@ func (c *connection) awaitSoon(ctx context.Context, of *v1alpha1.Promotion, want
 	}
 	return last, err
 }
+
+// finish a command that has written a Promotion: with --wait when it has ended, with a format for programs at once, and for people when the operator has looked at
+// what was written.
+func (s *session) finish(
+	ctx context.Context, c *connection, written *v1alpha1.Promotion, output *output, waits waiting,
+	soon func(*v1alpha1.Promotion) bool, tell func(*v1alpha1.Promotion),
+) error {
+	if waits.wait {
+		last, failed := s.awaitEnd(ctx, c, written, waits.timeout)
+		if last == nil || output.forPeople() {
+			return failed
+		}
+		return errors.Join(output.print(s.Out, c.scheme, last), failed)
+	}
+	if !output.forPeople() {
+		return output.print(s.Out, c.scheme, written)
+	}
+	seen, err := c.awaitSoon(ctx, written, soon)
+	if err != nil {
+		return err
+	}
+	tell(seen)
+	return nil
+}
+
+// judged says of a newer state whether the operator has looked at what was written.
+func judged(written *v1alpha1.Promotion) func(*v1alpha1.Promotion) bool {
+	return func(promotion *v1alpha1.Promotion) bool {
+		return promotion.Status.ObservedGeneration >= written.Generation || report.Ended(promotion)
+	}
+}
+
+// progress is one line about where a Promotion stands now.
+func (s *session) progress(promotion *v1alpha1.Promotion) {
+	fmt.Fprintf(s.Out, "%s  %s\n", promotion.Name, report.Progress(promotion))
+}

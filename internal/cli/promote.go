@@ -6,7 +6,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +25,7 @@ type waiting struct {
 	timeout time.Duration
 }
 
-func (w *waiting) addTo(cmd *cobra.Command) {
+func (w *waiting) addWait(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the promotion has ended, however. The exit code says how: 0 succeeded, 2 ended otherwise, 3 timed out.")
 	cmd.Flags().DurationVar(&w.timeout, "timeout", longestWait, "For how long --wait waits.")
 }
@@ -58,7 +57,7 @@ It needs the verb "promote" on the Environment, as the ClusterRole assent-promot
 		Args: names(1, 1, "one Release, such as `kubectl assent promote shop-1.0.0 --to production`"),
 	}
 	p.output = addOutput(cmd)
-	p.addTo(cmd)
+	p.addWait(cmd)
 	cmd.Flags().StringVar(&p.environment, "to", "", "The Environment to run it in.")
 	cmd.Flags().StringVar(&p.reason, "reason", "", "Why; shown to the people who decide, and kept in the history.")
 	cmd.Flags().StringVar(&p.at, "at", "", "The earliest start, such as 2031-03-10T20:00:00Z.")
@@ -101,7 +100,7 @@ func (p *promoteCommand) run(ctx context.Context, request *v1alpha1.Promotion) e
 	if err != nil {
 		return err
 	}
-	return p.show(ctx, c, promotion)
+	return p.finish(ctx, c, promotion, p.output, p.waiting, isPlanned, p.present)
 }
 
 // ask creates the Promotion, or takes up the one that asks for the same.
@@ -138,34 +137,12 @@ func asksForTheSame(present, request *v1alpha1.Promotion) bool {
 		present.Spec.Type == request.Spec.Type && present.DeletionTimestamp.IsZero()
 }
 
-// show what was asked for, once there is a plan; or, with --wait, how it has ended.
-func (p *promoteCommand) show(ctx context.Context, c *connection, promotion *v1alpha1.Promotion) error {
-	if p.wait {
-		ended, failed := p.awaitEnd(ctx, c, promotion, p.timeout)
-		if ended != nil && !p.output.forPeople() {
-			if err := p.output.print(p.Out, c.scheme, ended); err != nil {
-				return err
-			}
-		}
-		return failed
-	}
-	if !p.output.forPeople() {
-		return p.output.print(p.Out, c.scheme, promotion)
-	}
-	planned, err := c.awaitSoon(ctx, promotion, isPlanned)
-	if err != nil {
-		return err
-	}
-	p.present(p.Out, planned)
-	return nil
-}
-
 // present the plan in short and what it waits for.
-func (s *session) present(w io.Writer, promotion *v1alpha1.Promotion) {
+func (s *session) present(promotion *v1alpha1.Promotion) {
 	if promotion.Status.Plan.Digest != "" {
-		fmt.Fprint(w, report.Differ(promotion).Summary(s.style())+"\n")
+		fmt.Fprint(s.Out, report.Differ(promotion).Summary(s.style())+"\n")
 	}
-	fmt.Fprint(w, report.Explain(promotion).Text(s.style(), now()))
+	fmt.Fprint(s.Out, report.Explain(promotion).Text(s.style(), now()))
 }
 
 // isPlanned says whether there is something to look at: a plan with what it waits for, or an end.

@@ -60,7 +60,8 @@ const (
 
 func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newPromote(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newWhy(s), newDiff(s),
+		newPromote(s), newRollback(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newCancel(s), newHold(s), newResume(s),
+		newOverride(s), newAcknowledge(s), newWhy(s), newDiff(s),
 	}
 }
 

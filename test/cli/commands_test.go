@@ -122,4 +122,3 @@ func plain(ts *testscript.TestScript, neg bool, args []string) {
 func poll(ctx context.Context, condition wait.ConditionWithContextFunc) error {
 	return wait.PollUntilContextTimeout(ctx, interval, patience, true, condition)
 }
-

@@ -63,7 +63,7 @@ func TestSessions(t *testing.T) {
 			env.Values[project] = connected
 			return writeKubeconfigs(connected, env.WorkDir, project)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"as": as, "exits": exits, "await": await, "until": until, "plain": plain},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"as": as, "exits": exits, "await": await, "until": until, "plain": plain},
 		UpdateScripts: os.Getenv("UPDATE_SESSIONS") != "",
 	})
 }
