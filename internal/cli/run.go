@@ -60,7 +60,7 @@ const (
 
 func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newPromote(s), newRollback(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newCancel(s), newHold(s), newResume(s),
+		newRelease(s), newPromote(s), newRollback(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newCancel(s), newHold(s), newResume(s),
 		newOverride(s), newAcknowledge(s), newWhy(s), newDiff(s),
 	}
 }
