@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -32,6 +33,8 @@ type output struct {
 	flags   *genericclioptions.PrintFlags
 	printer printers.ResourcePrinter
 	wide    bool
+	// also are formats that the command itself knows.
+	also []string
 }
 
 // addOutput adds --output and the flags that go with it. The format is looked at before the command does anything.
@@ -55,7 +58,7 @@ func (o *output) complete() error {
 	case format == formatWide:
 		o.wide = true
 		return nil
-	case format == "" && *template == "":
+	case format == "" && *template == "", slices.Contains(o.also, format):
 		return nil
 	case strings.HasPrefix(format, formatColumns):
 		columns, err := parseColumns(format)
