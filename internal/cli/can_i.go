@@ -26,6 +26,7 @@ server is asked for each, so that the answer is true for every kind of authorisa
   kubectl assent can-i production -o jsonpath='{.items[0].approve}'`,
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyEnvironment, manyNames)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()
 		if err != nil {

@@ -36,6 +36,7 @@ Whoever may change the Promotion may cancel it: refusing is safe.`,
 		Args:    names(1, 1, "one Promotion, such as `kubectl assent cancel shop-1.0.0-production --reason …`"),
 	}
 	k.output = addOutput(cmd)
+	s.completes(cmd, openPromotions, 1)
 	cmd.Flags().StringVar(&k.reason, "reason", "", "Why; recorded for good.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if strings.TrimSpace(k.reason) == "" {

@@ -80,6 +80,7 @@ started.`,
 func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
 	cmd.GroupID = groupDecide
 	d.output = addOutput(cmd)
+	d.completes(cmd, openPromotions, manyNames)
 	cmd.Flags().StringVarP(&d.selector, "selector", "l", "", "Instead of names: labels of the Promotions, such as -l team=shop. Those that have ended are left out.")
 	d.addYes(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -26,6 +26,7 @@ program in PAGER, or by less. The exit code is 0 whether anything changes or not
 		Args: names(1, 1, "one Promotion, such as `kubectl assent diff shop-1.0.0-production`"),
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, openPromotions, 1)
 	var noPager bool
 	cmd.Flags().BoolVar(&noPager, "no-pager", false, "Print on the terminal itself.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

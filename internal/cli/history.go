@@ -48,6 +48,8 @@ func newHistory(s *session) *cobra.Command {
 	flags.BoolVarP(&h.all, "all-projects", "A", false, "Of all projects.")
 	flags.StringVar(&h.environment, "environment", "", "Of one Environment.")
 	flags.StringVar(&h.release, "release", "", "Of one Release.")
+	s.completesFlag(cmd, "environment", anyEnvironment)
+	s.completesFlag(cmd, "release", anyRelease)
 	flags.StringVar(&h.user, "user", "", "What this user has asked for, decided on, overridden or acknowledged.")
 	flags.DurationVar(&h.since, "since", 0, "Not older than that, such as 24h.")
 	flags.IntVar(&h.limit, "limit", 50, "At most so many; 0 for all.")

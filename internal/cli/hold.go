@@ -35,6 +35,7 @@ Whoever may change the Environment, or the namespace, may hold; going on needs t
   kubectl assent hold --project --reason "the data centre moves"`,
 	}
 	h.output = addOutput(cmd)
+	s.completes(cmd, anyEnvironment, manyNames)
 	cmd.Flags().BoolVar(&h.project, "project", false, "Hold the whole project: every Environment of the namespace.")
 	cmd.Flags().StringVar(&h.reason, "reason", "", "Why, as people read it.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -59,6 +60,7 @@ It needs the verb "resume" on the Environment, for a project on all of them, as 
   kubectl assent resume --project`,
 	}
 	h.output = addOutput(cmd)
+	s.completes(cmd, anyEnvironment, manyNames)
 	cmd.Flags().BoolVar(&h.project, "project", false, "Lift the hold of the project. Environments that are held by themselves stay so.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return h.run(cmd, args, "resumed", h.goOnProject, h.goOn)

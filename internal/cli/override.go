@@ -44,6 +44,7 @@ Gates: ` + gateNames() + `. It needs the verb "override" on the Environment, as 
 		Args:    names(1, 1, "one Promotion"),
 	}
 	o.output = addOutput(cmd)
+	s.completes(cmd, openPromotions, 1)
 	cmd.Flags().StringSliceVar(&o.gates, "gates", nil, "The gates to open: "+gateNames()+".")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "Why; recorded for good.")
 	o.addYes(cmd)
@@ -143,6 +144,7 @@ It needs the verb "override" on the Environment, as the ClusterRole assent-overr
 		Args:    names(1, 1, "one Promotion"),
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyPromotion, 1)
 	comment := cmd.Flags().String("comment", "", "A comment.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()

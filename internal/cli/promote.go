@@ -57,8 +57,10 @@ It needs the verb "promote" on the Environment, as the ClusterRole assent-promot
 		Args: names(1, 1, "one Release, such as `kubectl assent promote shop-1.0.0 --to production`"),
 	}
 	p.output = addOutput(cmd)
+	s.completes(cmd, anyRelease, 1)
 	p.addWait(cmd)
 	cmd.Flags().StringVar(&p.environment, "to", "", "The Environment to run it in.")
+	s.completesFlag(cmd, "to", anyEnvironment)
 	cmd.Flags().StringVar(&p.reason, "reason", "", "Why; shown to the people who decide, and kept in the history.")
 	cmd.Flags().StringVar(&p.at, "at", "", "The earliest start, such as 2031-03-10T20:00:00Z.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

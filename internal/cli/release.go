@@ -80,6 +80,7 @@ Whoever may change the Release may block it; unblocking needs the verb "unblock"
 		Args:    names(1, 1, "one Release, such as `kubectl assent release block shop-1.1.0 --reason …`"),
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyRelease, 1)
 	reason := cmd.Flags().String("reason", "", "Why, as people read it.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if strings.TrimSpace(*reason) == "" {
@@ -101,6 +102,7 @@ func newReleaseUnblock(s *session) *cobra.Command {
 		Args:    names(1, 1, "one Release, such as `kubectl assent release unblock shop-1.1.0`"),
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyRelease, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.changeRelease(cmd.Context(), args[0], output, "unblocked", func(release *v1alpha1.Release) (any, error) {
 			if release.Spec.Blocked.Reason == "" {

@@ -39,8 +39,10 @@ It needs the verb "rollback" on the Environment, as the ClusterRole assent-promo
 		Args: names(1, 1, "one Environment, such as `kubectl assent rollback production`"),
 	}
 	r.output = addOutput(cmd)
+	s.completes(cmd, anyEnvironment, 1)
 	cmd.Flags().StringVar(&r.release, "to", "", "The Release to go back to, instead of the previous one.")
 	cmd.Flags().StringVar(&r.reason, "reason", "", "Why; shown to the people who decide, and kept in the history.")
+	s.completesFlag(cmd, "to", anyRelease)
 	r.addYes(cmd)
 	r.addWait(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

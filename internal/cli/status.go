@@ -26,6 +26,7 @@ nobody has acknowledged, and each Promotion on its way with what it waits for or
 		Example: `  kubectl assent status production`,
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyEnvironment, manyNames)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()
 		if err != nil {

@@ -25,6 +25,7 @@ The exit code is 0 whatever the answer is.`,
 		Args: names(1, 1, "one Promotion, such as `kubectl assent why shop-1.0.0-production`"),
 	}
 	output := addOutput(cmd)
+	s.completes(cmd, anyPromotion, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()
 		if err != nil {

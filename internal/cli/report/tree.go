@@ -13,10 +13,7 @@ type node struct {
 
 func leaf(text string) *node { return &node{text: text} }
 
-func (n *node) add(under ...*node) *node {
-	n.under = append(n.under, under...)
-	return n
-}
+func (n *node) add(under *node) { n.under = append(n.under, under) }
 
 // lines of a tree, the way people draw one.
 func (n *node) lines(out *strings.Builder, first, rest string) {
