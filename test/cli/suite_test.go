@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 func TestSessions(t *testing.T) {
 	connected := operating(t)
 	t.Run("an approval of a plan that has changed since it was shown is refused", func(t *testing.T) { testPlanChangesWhileAsked(t, connected) })
+	t.Run("the examples of the page work one after the other", func(t *testing.T) { testPage(t, connected) })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
