@@ -171,8 +171,8 @@ func (c *connection) selected(ctx context.Context, selector string) ([]string, e
 
 // one Promotion: look, ask, write.
 func (d *decideCommand) one(ctx context.Context, c *connection, me v1alpha1.Person, name string) error {
-	seen := &v1alpha1.Promotion{}
-	if err := c.read(ctx, name, seen); err != nil {
+	seen, err := c.readPlanned(ctx, name)
+	if err != nil {
 		return err
 	}
 	if err := d.sensible(seen, me); err != nil {

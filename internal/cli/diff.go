@@ -34,8 +34,8 @@ program in PAGER, or by less. The exit code is 0 whether anything changes or not
 		if err != nil {
 			return err
 		}
-		promotion := &v1alpha1.Promotion{}
-		if err := c.read(cmd.Context(), args[0], promotion); err != nil {
+		promotion, err := c.readPlanned(cmd.Context(), args[0])
+		if err != nil {
 			return err
 		}
 		if err := hasPlan(promotion); err != nil {

@@ -116,9 +116,10 @@ func outcome(ended *v1alpha1.Promotion) error {
 }
 
 // awaitSoon waits for what comes in a moment, such as a plan, and returns what is there by then. That it has not come is no error.
-func (c *connection) awaitSoon(ctx context.Context, of *v1alpha1.Promotion, wanted func(*v1alpha1.Promotion) bool) (*v1alpha1.Promotion, error) {
-	const soon = 10 * time.Second
-	limited, cancel := context.WithTimeout(ctx, soon)
+func (c *connection) awaitSoon(
+	ctx context.Context, of *v1alpha1.Promotion, most time.Duration, wanted func(*v1alpha1.Promotion) bool,
+) (*v1alpha1.Promotion, error) {
+	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	last := of
 	_, err := c.follow(limited, of, func(promotion *v1alpha1.Promotion) bool {
@@ -150,12 +151,39 @@ func (s *session) finish(
 	if !output.forPeople() {
 		return output.print(s.Out, c.scheme, written)
 	}
-	seen, err := c.awaitSoon(ctx, written, soon)
+	const patient = 10 * time.Second
+	seen, err := c.awaitSoon(ctx, written, patient, soon)
+	if err == nil && waitsForRelease(seen) {
+		seen, err = c.awaitSoon(ctx, seen, aMoment, hasEndedOrPlan)
+	}
 	if err != nil {
 		return err
 	}
 	tell(seen)
 	return nil
+}
+
+// aMoment is how long what is in the making is waited for.
+const aMoment = 3 * time.Second
+
+// waitsForRelease says whether there is no plan only because the content of the Release is not there. A Release that was created just now is fetched in a moment; one
+// that does not exist is not worth a long wait.
+func waitsForRelease(promotion *v1alpha1.Promotion) bool {
+	blockers := promotion.Status.Blockers
+	return !hasEndedOrPlan(promotion) && len(blockers) == 1 && blockers[0].Gate == v1alpha1.GateRelease
+}
+
+func hasEndedOrPlan(promotion *v1alpha1.Promotion) bool {
+	return report.Ended(promotion) || promotion.Status.Plan.Digest != ""
+}
+
+// readPlanned gets a Promotion of the project with its plan. One that is in the making is waited for, for a moment.
+func (c *connection) readPlanned(ctx context.Context, name string) (*v1alpha1.Promotion, error) {
+	promotion := &v1alpha1.Promotion{}
+	if err := c.read(ctx, name, promotion); err != nil || hasEndedOrPlan(promotion) {
+		return promotion, err
+	}
+	return c.awaitSoon(ctx, promotion, aMoment, hasEndedOrPlan)
 }
 
 // judged says of a newer state whether the operator has looked at what was written.

@@ -20,6 +20,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,7 +146,11 @@ func createReleases(ctx context.Context, bob client.Client, project string) erro
 			return err
 		}
 	}
-	return nil
+	return poll(ctx, func(ctx context.Context) (bool, error) {
+		var releases v1alpha1.ReleaseList
+		err := bob.List(ctx, &releases, client.InNamespace(project))
+		return !slices.ContainsFunc(releases.Items, func(r v1alpha1.Release) bool { return r.Status.Digest == "" }), err
+	})
 }
 
 // writeKubeconfigs for everybody, whose contexts are in the project.

@@ -85,7 +85,9 @@ func testPlanChangesWhileAsked(t *testing.T, connected *cluster.Cluster) {
 		streams := genericiooptions.IOStreams{In: screen, Out: &alice, ErrOut: &alice}
 		ended <- cli.Run(ctx, streams, []string{"approve", "shop-1.0.0-staging", as(cluster.Alice)})
 	}()
-	must(t, poll(ctx, func(context.Context) (bool, error) { return strings.Contains(alice.String(), "[y/N] "), nil }))
+	if err := poll(ctx, func(context.Context) (bool, error) { return strings.Contains(alice.String(), "[y/N] "), nil }); err != nil {
+		t.Fatalf("alice was not asked: %v; bob: %s; alice: %s", err, bob.String(), alice.String())
+	}
 	changePlan(ctx, t, connected, project)
 	_, err = keys.WriteString("y\n")
 	must(t, err)
