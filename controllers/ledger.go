@@ -39,19 +39,23 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]audit.State
+	// doubtful are the sequence numbers of records that were sent and not answered: they may be there, or come to be. What is known up to there does not say how
+	// far a history is.
+	doubtful map[types.NamespacedName]int64
 }
 
 // NewLedger returns a Ledger that writes with c, reads with live, and prints each record as a line of JSON to lines.
 func NewLedger(c client.Client, live client.Reader, lines io.Writer) *Ledger {
-	return &Ledger{client: c, reader: live, lines: lines, known: map[types.NamespacedName]audit.State{}}
+	return &Ledger{client: c, reader: live, lines: lines, known: map[types.NamespacedName]audit.State{}, doubtful: map[types.NamespacedName]int64{}}
 }
 
-// Known is the state of an Environment's history as this process last saw it.
+// Known is the state of an Environment's history as this process last saw it; false where it has not seen it, or has sent a record since of which it does not know
+// what has become.
 func (l *Ledger) Known(environment types.NamespacedName) (audit.State, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	state, found := l.known[environment]
-	return state, found
+	return state, found && state.Head.Sequence >= l.doubtful[environment]
 }
 
 // State of an Environment's history now. Hint is where the Environment's status says that it stood, with no rollout open.
@@ -115,6 +119,7 @@ func (l *Ledger) appendAfter(ctx context.Context, project string, hint v1alpha1.
 			continue
 		}
 		if err != nil {
+			l.doubt(environment, record.Spec.Sequence)
 			return nil, fmt.Errorf("write audit record %q: %w", record.Name, err)
 		}
 		l.remember(environment, state.Follow(record))
@@ -204,6 +209,16 @@ func (l *Ledger) remember(environment types.NamespacedName, state audit.State) {
 	if l.known[environment].Head.Sequence <= state.Head.Sequence {
 		l.known[environment] = state
 	}
+	if l.doubtful[environment] <= state.Head.Sequence {
+		delete(l.doubtful, environment)
+	}
+}
+
+// doubt that what is known of a history is all of it, until a record of that number is seen.
+func (l *Ledger) doubt(environment types.NamespacedName, number int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubtful[environment] = max(l.doubtful[environment], number)
 }
 
 // print hands the record to whoever ships standard output. The record in the API server is the one that counts.

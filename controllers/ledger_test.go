@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -233,6 +234,48 @@ func TestARecordThatCannotBeWrittenIsNotRemembered(t *testing.T) {
 	g.Expect(record).To(BeNil())
 	known, _ := l.Known(toProduction)
 	g.Expect(known.Head.Sequence).To(BeZero())
+}
+
+func TestARecordWhoseAnswerWasLostIsLookedFor(t *testing.T) {
+	g := NewWithT(t)
+	s := history(t, [][2]string{{"Intent", "one"}, {"Failed", "one"}}...)
+	l := NewLedger(s, s, io.Discard)
+	_, err := l.State(t.Context(), toProduction, v1alpha1.AuditHead{})
+	g.Expect(err).NotTo(HaveOccurred())
+	s.create = func(object client.Object) error {
+		s.create = nil
+		return errors.Join(s.Create(t.Context(), object), errBroken)
+	}
+	_, err = l.Append(t.Context(), "shop", v1alpha1.AuditHead{}, entered(v1alpha1.AuditIntent, "two"))
+	g.Expect(err).To(MatchError(errBroken))
+	_, known := l.Known(toProduction)
+	g.Expect(known).To(BeFalse(), "it may be there")
+
+	state, err := l.State(t.Context(), toProduction, v1alpha1.AuditHead{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(state.Open.Spec.Sequence).To(BeEquivalentTo(3))
+	_, known = l.Known(toProduction)
+	g.Expect(known).To(BeTrue(), "it is there")
+}
+
+func TestARecordThatMayComeLaterIsLookedForEachTime(t *testing.T) {
+	g := NewWithT(t)
+	s := history(t)
+	s.create = func(client.Object) error { return errBroken }
+	l := NewLedger(s, s, io.Discard)
+	_, err := l.Append(t.Context(), "shop", v1alpha1.AuditHead{}, entered(v1alpha1.AuditIntent, "two"))
+	g.Expect(err).To(MatchError(errBroken))
+	_, err = l.State(t.Context(), toProduction, v1alpha1.AuditHead{})
+	g.Expect(err).NotTo(HaveOccurred())
+	_, known := l.Known(toProduction)
+	g.Expect(known).To(BeFalse(), "it was not there a moment ago, and may be on its way")
+
+	s.create = nil
+	record, err := l.Append(t.Context(), "shop", v1alpha1.AuditHead{}, entered(v1alpha1.AuditRejected, "three"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(record.Spec.Sequence).To(BeEquivalentTo(1))
+	_, known = l.Known(toProduction)
+	g.Expect(known).To(BeTrue(), "its number is taken")
 }
 
 func TestWhatIsRememberedOfAHistoryNeverGoesBack(t *testing.T) {

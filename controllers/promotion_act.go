@@ -86,6 +86,7 @@ func (r *PromotionReconciler) start(ctx context.Context, seen *view, next promot
 		return outcome{again: true}, nil
 	case err != nil && !errors.Is(err, errBusy):
 		r.rollouts.drop(keyOf(p)) // it may be on record all the same: look before anything else
+		r.places.environments.ring(environmentOf(p))
 		return outcome{}, err
 	}
 	known := &rollout{uid: p.UID, intent: intent}

@@ -114,8 +114,11 @@ func moved(err error) error {
 	return err
 }
 
-// forget a promotion that is no more.
+// forget a promotion that is no more. Its Environment is told of a rollout that it leaves: when it was told of the deletion, the intent may not have been on record.
 func (r *PromotionReconciler) forget(key types.NamespacedName) {
+	if left := r.rollouts.of(key); left != nil && left.intent != nil {
+		r.places.environments.ring(types.NamespacedName{Namespace: key.Namespace, Name: left.intent.Spec.Environment})
+	}
 	r.places.stop(key)
 	r.rollouts.drop(key)
 	r.Planner.findings.forget(key)

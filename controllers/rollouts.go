@@ -68,6 +68,13 @@ func (r *rollouts) get(key types.NamespacedName, uid types.UID) *rollout {
 	return nil
 }
 
+// of a promotion that may be gone, so that its UID is not known any more; nil if this process has none.
+func (r *rollouts) of(key types.NamespacedName) *rollout {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byKey[key]
+}
+
 func (r *rollouts) put(key types.NamespacedName, rollout *rollout) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

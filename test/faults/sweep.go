@@ -51,8 +51,10 @@ type attempt struct {
 	against *baseline
 	// reached says whether what was to be tried has happened in it.
 	reached func(*outcome) bool
-	// mayPass says that it is no failure if it has not.
+	// mayPass says that it is no failure if it has not; nor is it where another attempt at the same write has got there.
 	mayPass bool
+	// at is the write, where it is one.
+	at string
 }
 
 // Run the sweep. The error says that it could not be carried out; what it has found is in the tallies.
@@ -99,7 +101,7 @@ func (s *Sweep) singles(ctx context.Context, base *baseline) ([]*Tally, error) {
 	for _, fault := range base.all() {
 		if s.Chosen == nil || s.Chosen(base.scenario.Name, fault) {
 			todo = append(todo, attempt{
-				name: fault.String(), scenario: base.scenario, against: base, faults: []Fault{fault}, mayPass: base.mayPass(fault.At),
+				name: fault.String(), scenario: base.scenario, against: base, faults: []Fault{fault}, mayPass: base.mayPass(fault.At), at: fault.At,
 				reached: func(found *outcome) bool { return len(found.reached) > 0 },
 			})
 		}
@@ -164,7 +166,7 @@ func (s *Sweep) each(ctx context.Context, todo []attempt, workers int, tally *Ta
 	defer func() { tally.Took += time.Since(began) }()
 	waiting := make(chan attempt)
 	var group sync.WaitGroup
-	progress := &progress{out: s.Out, tally: tally, all: len(todo), began: began, told: began}
+	progress := &progress{out: s.Out, tally: tally, all: len(todo), began: began, told: began, arrived: map[string]bool{}}
 	for range max(1, workers) {
 		group.Go(func() {
 			for next := range waiting {
@@ -182,6 +184,7 @@ func (s *Sweep) each(ctx context.Context, todo []attempt, workers int, tally *Ta
 	}
 	close(waiting)
 	group.Wait()
+	progress.end()
 	return context.Cause(ctx)
 }
 

@@ -21,7 +21,7 @@ type Tally struct {
 	// Runs that were made, in so many of which that which was to be tried has happened, and for which the operator was started so many times more.
 	Runs, Reached, Restarts int
 	// Unreached is what has not happened in any attempt, although every undisturbed run makes that write: it proves nothing. Passed is the same of
-	// writes that not every run makes, and of pairs.
+	// writes that not every run makes, as one sees from the undisturbed runs or from what was done to the same write in another way, and of pairs.
 	Unreached, Passed []string
 	// Violations as sentences that name the project, whose objects are still there.
 	Violations []string
@@ -91,6 +91,9 @@ type progress struct {
 	tally *Tally
 	count int
 	told  time.Time
+	// arrived are the writes that something was done to, and missed the attempts at a write that nothing came of.
+	arrived map[string]bool
+	missed  []attempt
 }
 
 // ran takes what came of a run into the tally.
@@ -113,15 +116,26 @@ func (p *progress) ran(chosen attempt, found *outcome, reached bool) {
 func (p *progress) done(chosen attempt, reached bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case reached:
-	case chosen.mayPass:
-		p.tally.Passed = append(p.tally.Passed, chosen.name)
-	default:
-		p.tally.Unreached = append(p.tally.Unreached, chosen.name)
+	if reached {
+		p.arrived[chosen.at] = true
+	} else {
+		p.missed = append(p.missed, chosen)
 	}
 	if p.count++; p.count == p.all || time.Since(p.told) > telling {
 		p.told = time.Now()
 		fmt.Fprintf(p.out, "%s: %d of %d after %s, %d violations\n", p.tally.Name, p.count, p.all, time.Since(p.began).Round(time.Second), len(p.tally.Violations))
+	}
+}
+
+// end tells what was missed by chance from what cannot be reached.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, missed := range p.missed {
+		if missed.mayPass || (missed.at != "" && p.arrived[missed.at]) {
+			p.tally.Passed = append(p.tally.Passed, missed.name)
+		} else {
+			p.tally.Unreached = append(p.tally.Unreached, missed.name)
+		}
 	}
 }

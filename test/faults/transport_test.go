@@ -227,3 +227,24 @@ func TestASweepFailsByViolationsAndByWhatItDidNotReach(t *testing.T) {
 	g.Expect(Failed([]*Tally{{Name: "one", Violations: []string{"Intent: none"}}})).To(BeTrue())
 	g.Expect(Table([]*Tally{{Name: "one", Violations: []string{"Intent: none"}}})).To(And(ContainSubstring("Intent: none"), HaveSuffix("1 violations\n")))
 }
+
+func TestWhatWasMissedAtAWriteThatOthersReachedIsChance(t *testing.T) {
+	g := NewWithT(t)
+	p := &progress{out: io.Discard, tally: &Tally{Name: "one"}, arrived: map[string]bool{}}
+	for _, tried := range []struct {
+		attempt attempt
+		reached bool
+	}{
+		{attempt{name: "refused at a", at: "a"}, true},
+		{attempt{name: "conflict at a", at: "a"}, false},
+		{attempt{name: "refused at b", at: "b"}, false},
+		{attempt{name: "a write that is not always made", at: "c", mayPass: true}, false},
+		{attempt{name: "two operators work at once"}, false},
+		{attempt{name: "every event comes twice"}, true},
+	} {
+		p.done(tried.attempt, tried.reached)
+	}
+	p.end()
+	g.Expect(p.tally.Passed).To(ConsistOf("conflict at a", "a write that is not always made"))
+	g.Expect(p.tally.Unreached).To(ConsistOf("refused at b", "two operators work at once"))
+}
