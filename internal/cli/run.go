@@ -12,6 +12,9 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
+// version of the plugin; `make cli` sets it.
+var version = "unknown"
+
 // Run carries one command line out and returns the exit code: 0 done, 1 error, 2 rejected or ended otherwise, 3 timed out waiting, 4 not permitted.
 func Run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
 	s := newSession(streams)
@@ -37,6 +40,7 @@ func newRoot(s *session) *cobra.Command {
 It acts as you, through the Kubernetes API alone: what you may do is what RBAC says.
 
 Exit codes: 0 done, 1 error, 2 rejected or ended otherwise, 3 timed out waiting, 4 not permitted.`,
+		Version:       version,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl assent"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
