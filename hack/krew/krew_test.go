@@ -114,7 +114,7 @@ func TestTheManifestIsOneThatKrewTakes(t *testing.T) {
 		sum := sha256.Sum256(archive)
 		g.Expect(platform.SHA256).To(Equal(hex.EncodeToString(sum[:])))
 		g.Expect(contents(g, address.Path, archive)).To(Equal(map[string]string{"LICENSE": "the licence", platform.Bin + "*": "program for " + platforms[i]}))
-		g.Expect(platform.Bin == program+".exe").To(Equal(labels["os"] == windows))
+		g.Expect(strings.HasSuffix(platform.Bin, ".exe")).To(Equal(labels["os"] == windows))
 		g.Expect(string(read(g, dist, checksums))).To(ContainSubstring(platform.SHA256 + "  " + path.Base(address.Path) + "\n"))
 	}
 }

@@ -127,10 +127,10 @@ func TestDiffSaysThatNothingChanges(t *testing.T) {
 
 func TestProgressIsOneLine(t *testing.T) {
 	for want, p := range map[string]*v1alpha1.Promotion{
-		"waiting for the operator to look at it": {},
-		`AwaitingApproval: environment "production" is on hold: incident 4711 second line`:                              blocked(),
+		"waiting for the operator to look at it":                                                                    {},
+		`AwaitingApproval: environment "production" is on hold: incident 4711 second line`:                          blocked(),
 		"RollingOut: 3 of 4 objects applied, 2 healthy, wave 1 of 2; Deployment shop: pod shop-1: ImagePullBackOff": rollingOut(),
-		"Rejected: by alice": promotion("p", v1alpha1.ReasonRejected, metav1.ConditionFalse, "by\nalice"),
+		"Rejected: by alice":  promotion("p", v1alpha1.ReasonRejected, metav1.ConditionFalse, "by\nalice"),
 		"Planning: rendering": promotion("p", v1alpha1.ReasonPlanning, metav1.ConditionUnknown, "rendering"),
 	} {
 		if got := report.Progress(p); got != want {
