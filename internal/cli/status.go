@@ -4,9 +4,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,14 +26,20 @@ func newStatus(s *session) *cobra.Command {
 		Short:   "Show what runs in an Environment, how it is, and what is on its way there",
 		Long: `Show what runs in each Environment of the project, or in those that are named: the Release, whether it is healthy and as it was approved, holds, overrides that
 nobody has acknowledged, and each Promotion on its way with what it waits for or what fails.`,
-		Example: `  kubectl assent status production`,
+		Example: `  kubectl assent status production
+  kubectl assent status production --watch`,
 	}
 	output := addOutput(cmd)
 	s.completes(cmd, anyEnvironment, manyNames)
+	var stays watching
+	stays.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()
 		if err != nil {
 			return err
+		}
+		if stays.watch {
+			return s.stayAtStatus(cmd.Context(), c, output, args)
 		}
 		standings, err := c.standings(cmd.Context(), args)
 		switch {
@@ -48,14 +57,50 @@ nobody has acknowledged, and each Promotion on its way with what it waits for or
 	return cmd
 }
 
+// stayAtStatus shows the Environments that are named, and those alone that there are.
+func (s *session) stayAtStatus(ctx context.Context, c *connection, output *output, named []string) error {
+	for _, name := range named {
+		if err := c.read(ctx, name, &v1alpha1.Environment{}); err != nil {
+			return err
+		}
+	}
+	m, err := c.mirror(ctx, client.InNamespace(c.project))
+	if err != nil {
+		return err
+	}
+	return s.stay(ctx, m, output, func(context.Context) (shown, error) {
+		environments, promotions := m.now()
+		standings := stand(chosen(environments, named), promotions)
+		return shown{standings, func(style report.Style, now time.Time) string {
+			if len(standings.Items) == 0 {
+				return fmt.Sprintf("No Environments in project %q.\n", c.project)
+			}
+			return standings.Text(style, now)
+		}}, nil
+	})
+}
+
+// chosen Environments in the order in which they are named; all, by name, where none is.
+func chosen(environments map[place]v1alpha1.Environment, named []string) []v1alpha1.Environment {
+	var found []v1alpha1.Environment
+	for _, environment := range environments {
+		if len(named) == 0 || slices.Contains(named, environment.Name) {
+			found = append(found, environment)
+		}
+	}
+	slices.SortFunc(found, func(a, b v1alpha1.Environment) int {
+		return cmp.Or(cmp.Compare(slices.Index(named, a.Name), slices.Index(named, b.Name)), strings.Compare(a.Name, b.Name))
+	})
+	return found
+}
+
 // standings of the Environments that are named, in that order; of all, where none is.
 func (c *connection) standings(ctx context.Context, named []string) (report.Standings, error) {
-	standings := report.Standings{TypeMeta: metav1.TypeMeta{APIVersion: report.APIVersion, Kind: "Standings"}, Items: []report.Standing{}}
 	var environments []v1alpha1.Environment
 	for _, name := range named {
 		environment := &v1alpha1.Environment{}
 		if err := c.read(ctx, name, environment); err != nil {
-			return standings, err
+			return report.Standings{}, err
 		}
 		environments = append(environments, *environment)
 	}
@@ -63,24 +108,30 @@ func (c *connection) standings(ctx context.Context, named []string) (report.Stan
 	if len(named) == 0 {
 		all, err := c.environments(ctx, options...)
 		if err != nil {
-			return standings, err
+			return report.Standings{}, err
 		}
 		environments = all
 	} else if len(named) == 1 {
 		options = append(options, client.MatchingFields{"spec.environment": named[0]})
 	}
-	promotions := map[string][]v1alpha1.Promotion{}
+	var promotions []v1alpha1.Promotion
 	err := pages(ctx, c, func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }, func(page *v1alpha1.PromotionList) {
-		for _, promotion := range page.Items {
-			if !report.Ended(&promotion) {
-				promotions[promotion.Spec.Environment] = append(promotions[promotion.Spec.Environment], promotion)
-			}
-		}
+		promotions = append(promotions, slices.DeleteFunc(page.Items, func(p v1alpha1.Promotion) bool { return report.Ended(&p) })...)
 	}, options...)
-	for i := range environments {
-		standings.Items = append(standings.Items, report.Stand(&environments[i], promotions[environments[i].Name]))
+	return stand(environments, promotions), err
+}
+
+// stand are Environments of one project, each with its Promotions.
+func stand(environments []v1alpha1.Environment, promotions []v1alpha1.Promotion) report.Standings {
+	standings := report.Standings{TypeMeta: metav1.TypeMeta{APIVersion: report.APIVersion, Kind: "Standings"}, Items: []report.Standing{}}
+	of := map[string][]v1alpha1.Promotion{}
+	for _, promotion := range promotions {
+		of[promotion.Spec.Environment] = append(of[promotion.Spec.Environment], promotion)
 	}
-	return standings, err
+	for i := range environments {
+		standings.Items = append(standings.Items, report.Stand(&environments[i], of[environments[i].Name]))
+	}
+	return standings
 }
 
 func (c *connection) environments(ctx context.Context, options ...client.ListOption) ([]v1alpha1.Environment, error) {
