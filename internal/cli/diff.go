@@ -20,14 +20,21 @@ func newDiff(s *session) *cobra.Command {
 		Long: `Show what the plan of a Promotion would change against what runs now, object by object, and then in short. Values of Secrets are masked.
 
 The last line is the plan's digest, which an approval names: kubectl assent approve PROMOTION --plan DIGEST. On a terminal the diff is shown by the
-program in PAGER, or by less. The exit code is 0 whether anything changes or not.`,
+program in PAGER, or by less.
+
+A diff shows what ran when the plan was made. With --against-live the objects are read again, as you, and those that somebody has changed since are named. What
+the rollout would change does not depend on it: it applies what the plan says. Values of Secrets are not compared.
+
+The exit code is 0 whether anything changes or not.`,
 		Example: `  kubectl assent diff shop-1.0.0-production
+  kubectl assent diff shop-1.0.0-production --against-live
   kubectl assent diff shop-1.0.0-production -o jsonpath={.diff}`,
 		Args: names(1, 1, "one Promotion, such as `kubectl assent diff shop-1.0.0-production`"),
 	}
 	output := addOutput(cmd)
 	s.completes(cmd, openPromotions, 1)
-	var noPager bool
+	var noPager, live bool
+	cmd.Flags().BoolVar(&live, "against-live", false, "Compare with what runs now, too: has anything changed since the plan was made?")
 	cmd.Flags().BoolVar(&noPager, "no-pager", false, "Print on the terminal itself.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := s.connect()
@@ -42,6 +49,11 @@ program in PAGER, or by less. The exit code is 0 whether anything changes or not
 			return err
 		}
 		difference := report.Differ(promotion)
+		if live {
+			if difference, err = s.againstLive(cmd.Context(), c, promotion, difference); err != nil {
+				return err
+			}
+		}
 		if !output.forPeople() {
 			return output.print(s.Out, c.scheme, difference)
 		}

@@ -29,6 +29,8 @@ type Difference struct {
 	Diff string `json:"diff"`
 	// Ended says that the Promotion has ended, and its diff is not kept.
 	Ended bool `json:"ended"`
+	// Live says of each change whether it still starts from what runs now; only with --against-live.
+	Live []LiveObject `json:"live,omitempty"`
 }
 
 // Differ says what the plan of a Promotion changes. There must be a plan.
@@ -59,6 +61,9 @@ func (d Difference) Text(style Style) string {
 		out.WriteString("\n")
 	}
 	out.WriteString(d.Summary(style))
+	if len(d.Live) > 0 {
+		out.WriteString(d.liveText(style))
+	}
 	if d.Ended && d.Diff == "" && len(d.Changes) > 0 {
 		out.WriteString("The diff of a promotion that has ended is not kept.\n")
 	}
