@@ -64,6 +64,7 @@ func testPage(t *testing.T, connected *cluster.Cluster) {
 	path := strings.Join([]string{os.Getenv("PATH"), filepath.Join(connected.Dir(), "bin")}, string(os.PathListSeparator))
 	for _, each := range commands {
 		shell := exec.CommandContext(ctx, "sh", "-c", each.text)
+		shell.Dir = dir
 		shell.Env = append(os.Environ(), "PATH="+path, "KUBECONFIG="+filepath.Join(dir, each.user+".kubeconfig"))
 		output, err := shell.CombinedOutput()
 		if err != nil {
