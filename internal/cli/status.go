@@ -148,7 +148,7 @@ func newMatrix(s *session) *cobra.Command {
 		GroupID: groupSee,
 		Short:   "Show which version of each application runs in which stage",
 		Long: `Show which version of each application runs in which stage, since when, and what is out of the ordinary: not healthy, drifted, on hold, or with Promotions that
-wait. Stages stand in the order in which Releases go through them.`,
+wait. Stages stand in the order in which Releases go through them. On a terminal that is too narrow for the table there is a block for each application.`,
 		Example: `  kubectl assent matrix
   kubectl assent matrix -A -o json`,
 		Args: names(0, 0, "nothing"),
@@ -175,7 +175,11 @@ wait. Stages stand in the order in which Releases go through them.`,
 		case len(environments) == 0:
 			s.say("No Environments in project %q: name another project by --namespace, or give -A.", c.project)
 		default:
-			fmt.Fprint(s.Out, matrix.Table(*all || output.wide, now()).Text(s.style()))
+			width := 0 // what is printed elsewhere than on a terminal is always the same table
+			if s.prints() {
+				width, _ = s.size()
+			}
+			fmt.Fprint(s.Out, matrix.Text(s.style(), *all || output.wide, width, now()))
 		}
 		return nil
 	}

@@ -52,6 +52,7 @@ func TestSessions(t *testing.T) {
 	t.Run("an approval of a plan that has changed since it was shown is refused", func(t *testing.T) { testPlanChangesWhileAsked(t, connected) })
 	t.Run("where no terminal is, watching prints what has changed", func(t *testing.T) { testWatchesWithoutATerminal(t, connected) })
 	t.Run("on a terminal, watching redraws in place", func(t *testing.T) { testWatchesOnATerminal(t, connected) })
+	t.Run("the matrix has the form that the terminal has room for", func(t *testing.T) { testMatrixByWidth(t, connected) })
 	t.Run("the examples of the page work one after the other", func(t *testing.T) { testPage(t, connected) })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",

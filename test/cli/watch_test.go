@@ -133,3 +133,18 @@ func testWatchesOnATerminal(t *testing.T, connected *cluster.Cluster) {
 		t.Error("the screen was cleared, which flickers")
 	}
 }
+
+func testMatrixByWidth(t *testing.T, connected *cluster.Cluster) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	as := people(ctx, t, connected)
+	for columns, want := range map[uint16]string{
+		100: `APPLICATION   DEV       STAGING   PRODUCTION.*\r\nshop          nothing   nothing   nothing\r\n$`,
+		30:  `shop.*\r\n  dev         nothing\r\n  staging     nothing\r\n  production  nothing\r\n$`,
+	} {
+		_, screen, drawn := recorded(t, 24)
+		must(t, unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}))
+		as(cluster.Alice).stays(ctx, screen, screen, "matrix")
+		drawn.waitFor(ctx, t, want)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,6 +110,50 @@ func (m Matrix) Names() []string {
 	return named
 }
 
+// Text for people: a table where there is room for it, else a block for each application. Width is that of the terminal; 0 is room enough.
+func (m Matrix) Text(style Style, projects bool, width int, now time.Time) string {
+	table := m.Table(projects, now)
+	if width == 0 || table.Width() <= width {
+		return table.Text(style)
+	}
+	return m.narrow(style, projects, now)
+}
+
+// narrow has a line for each Environment, below its application.
+func (m Matrix) narrow(style Style, projects bool, now time.Time) string {
+	longest := 0
+	for _, cell := range m.Items {
+		longest = max(longest, utf8.RuneCountInString(cell.place()))
+	}
+	var out strings.Builder
+	for i, cell := range m.Items {
+		if i == 0 || !cell.besides(m.Items[i-1]) {
+			if i > 0 {
+				out.WriteString("\n")
+			}
+			name := cell.Application
+			if projects {
+				name = cell.Project + "/" + name
+			}
+			out.WriteString(style.Bold(oneLine(name)) + "\n")
+		}
+		padding := strings.Repeat(" ", longest-utf8.RuneCountInString(cell.place()))
+		fmt.Fprintf(&out, "  %s%s  %s\n", oneLine(cell.place()), padding, cell.paint(style, oneLine(cell.text(now))))
+	}
+	return out.String()
+}
+
+// place is where a cell stands: its stage, and its Environment where that has another name.
+func (c Cell) place() string {
+	if c.Environment == c.Stage {
+		return c.Stage
+	}
+	return c.Stage + "/" + c.Environment
+}
+
+// besides says whether two cells stand in the same row.
+func (c Cell) besides(other Cell) bool { return c.Project == other.Project && c.Application == other.Application }
+
 // Table has a row for each application of each project, and a column for each stage.
 func (m Matrix) Table(projects bool, now time.Time) *Table {
 	headings := []string{"APPLICATION"}
@@ -120,25 +165,65 @@ func (m Matrix) Table(projects bool, now time.Time) *Table {
 		headings = append(headings, strings.ToUpper(at))
 	}
 	table := NewTable(headings...)
-	var row []string
-	for i, cell := range m.Items {
-		if i == 0 || cell.Project != m.Items[i-1].Project || cell.Application != m.Items[i-1].Application {
-			if row != nil {
-				table.Add(row...)
-			}
-			row = make([]string, len(headings))
-			copy(row[:first], []string{cell.Project, cell.Application}[2-first:])
+	for begin := 0; begin < len(m.Items); {
+		end := begin + 1
+		for end < len(m.Items) && m.Items[end].besides(m.Items[begin]) {
+			end++
 		}
+		m.addRow(table, first, m.Items[begin:end], now)
+		begin = end
+	}
+	return table
+}
+
+// addRow of the Environments of one application. Where several stand in one stage, the cell is set off as the worst of them.
+func (m Matrix) addRow(table *Table, first int, cells []Cell, now time.Time) {
+	row := make([]string, first+len(m.Stages))
+	copy(row[:first], []string{cells[0].Project, cells[0].Application}[2-first:])
+	worst := map[int]Cell{}
+	for _, cell := range cells {
 		at := first + slices.Index(m.Stages, cell.Stage)
+		text := cell.text(now)
+		if cell.Environment != cell.Stage {
+			text = cell.Environment + ": " + text
+		}
 		if row[at] != "" {
 			row[at] += "; "
 		}
-		row[at] += cell.text(now)
+		row[at] += text
+		if before, there := worst[at]; !there || cell.severity() > before.severity() {
+			worst[at] = cell
+		}
 	}
-	if row != nil {
-		table.Add(row...)
+	table.Add(row...)
+	for at, cell := range worst {
+		table.Paint(at, cell.paint)
 	}
-	return table
+}
+
+// severity of what is out of the ordinary.
+func (c Cell) severity() int {
+	switch {
+	case c.Version != "" && (c.Healthy == metav1.ConditionFalse || c.InSync == metav1.ConditionFalse):
+		return 2
+	case c.Hold != "", c.Waiting > 0:
+		return 1
+	default:
+		return 0
+	}
+}
+
+func (c Cell) paint(style Style, text string) string {
+	switch c.severity() {
+	case 2:
+		return style.Bad(text)
+	case 1:
+		return style.Waiting(text)
+	}
+	if c.Version == "" {
+		return text
+	}
+	return style.Good(text)
 }
 
 // text of a cell: the version, and what is out of the ordinary.
@@ -159,9 +244,5 @@ func (c Cell) text(now time.Time) string {
 	if c.Waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", c.Waiting))
 	}
-	text := strings.Join(parts, ", ")
-	if c.Environment != c.Stage {
-		return c.Environment + ": " + text
-	}
-	return text
+	return strings.Join(parts, ", ")
 }

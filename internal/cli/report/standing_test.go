@@ -5,8 +5,10 @@ package report_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -59,8 +61,20 @@ func TestTheMatrixHasAColumnForEachStageInTheirOrder(t *testing.T) {
 	if want := []string{"dev", "staging", "production"}; !slices.Equal(matrix.Stages, want) {
 		t.Errorf("%v", matrix.Stages)
 	}
-	golden(t, "matrix", matrix.Table(false, friday).Text(report.Style{}))
-	golden(t, "matrix-projects", matrix.Table(true, friday).Text(report.Style{}))
+	golden(t, "matrix", matrix.Text(report.Style{}, false, 0, friday))
+	golden(t, "matrix-projects", matrix.Text(report.Style{}, true, 200, friday))
+	golden(t, "matrix-colours", matrix.Text(report.Style{Colours: true}, false, 200, friday))
+	golden(t, "matrix-narrow", matrix.Text(report.Style{}, false, 80, friday))
+	golden(t, "matrix-narrow-projects", matrix.Text(report.Style{Colours: true}, true, 80, friday))
+}
+
+func TestATableTakesAsManyColumnsAsItSays(t *testing.T) {
+	table := report.NewTable("NAME", "STATE")
+	table.Add("prodüktion", "ok")
+	lines := strings.Split(table.Text(report.Style{}), "\n")
+	if table.Width() != utf8.RuneCountInString(lines[0]) || table.Width() != 18 {
+		t.Errorf("it says %d: %q", table.Width(), lines)
+	}
 }
 
 func TestEnvironmentsThatWaitForEachOtherAreArrangedAllTheSame(t *testing.T) {

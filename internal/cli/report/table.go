@@ -21,6 +21,8 @@ const gap = "   "
 type Table struct {
 	headings []string
 	rows     [][]string
+	// paints are how cells are set off where there are colours, by row and column.
+	paints map[[2]int]func(Style, string) string
 }
 
 // NewTable has headings and no rows.
@@ -35,29 +37,60 @@ func (t *Table) Add(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
+// Paint sets a cell of the last row off.
+func (t *Table) Paint(column int, paint func(Style, string) string) {
+	if t.paints == nil {
+		t.paints = map[[2]int]func(Style, string) string{}
+	}
+	t.paints[[2]int{len(t.rows) - 1, column}] = paint
+}
+
 // Text is the whole table.
 func (t *Table) Text(style Style) string {
+	widths := t.widths()
+	plain := func(_ int, text string) string { return text }
+	var out strings.Builder
+	out.WriteString(style.Bold(line(t.headings, widths, plain)) + "\n")
+	for number, row := range t.rows {
+		out.WriteString(line(row, widths, func(column int, text string) string {
+			if paint := t.paints[[2]int{number, column}]; paint != nil {
+				return paint(style, text)
+			}
+			return text
+		}) + "\n")
+	}
+	return out.String()
+}
+
+// Width is how many columns of a terminal the table takes.
+func (t *Table) Width() int {
+	width := 0
+	for i, column := range t.widths() {
+		if i > 0 {
+			width += len(gap)
+		}
+		width += column
+	}
+	return width
+}
+
+func (t *Table) widths() []int {
 	widths := make([]int, len(t.headings))
 	for _, row := range append([][]string{t.headings}, t.rows...) {
 		for i, text := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(text))
 		}
 	}
-	var out strings.Builder
-	out.WriteString(style.Bold(line(t.headings, widths)) + "\n")
-	for _, row := range t.rows {
-		out.WriteString(line(row, widths) + "\n")
-	}
-	return out.String()
+	return widths
 }
 
-func line(cells []string, widths []int) string {
+func line(cells []string, widths []int, paint func(column int, text string) string) string {
 	var out strings.Builder
 	for i, text := range cells {
 		if i > 0 {
 			out.WriteString(gap)
 		}
-		out.WriteString(text)
+		out.WriteString(paint(i, text))
 		if i < len(cells)-1 {
 			out.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)))
 		}
