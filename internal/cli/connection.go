@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -18,13 +19,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/cli/report"
 )
 
 const (
 	// pageSize is how many objects one answer of the API server holds at most.
 	pageSize = 500
-	// At once as many requests as kubectl itself would make.
-	queriesPerSecond, burst = 50, 300
+	// The API server limits requests by itself, and fairly; a limit here would only make whoever asks wait.
+	queriesPerSecond = -1
 	// mostGroups is how many groups the API takes of one person.
 	mostGroups = 512
 )
@@ -47,7 +49,7 @@ func (s *session) connect() (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	config.QPS, config.Burst, config.UserAgent = queriesPerSecond, burst, "kubectl-assent"
+	config.QPS, config.UserAgent = queriesPerSecond, "kubectl-assent"
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -124,9 +126,10 @@ var lowerCase = map[string]string{"Release": "release", "Environment": "environm
 
 // pages lists objects page by page, each into a list of its own: one that is decoded into again keeps what the next page leaves out.
 func pages[L client.ObjectList](ctx context.Context, c *connection, empty func() L, visit func(L), options ...client.ListOption) error {
+	options = append([]client.ListOption{client.Limit(pageSize)}, options...)
 	for next := ""; ; {
 		page := empty()
-		if err := c.List(ctx, page, append([]client.ListOption{client.Limit(pageSize), client.Continue(next)}, options...)...); err != nil {
+		if err := c.List(ctx, page, append([]client.ListOption{client.Continue(next)}, options...)...); err != nil {
 			return err
 		}
 		visit(page)
@@ -134,4 +137,28 @@ func pages[L client.ObjectList](ctx context.Context, c *connection, empty func()
 			return nil
 		}
 	}
+}
+
+// open visits the Promotions that have not ended, page by page; to one Environment alone, if it is named. Those that have ended are left out by the API server: they
+// are most of them.
+func (c *connection) open(ctx context.Context, environment string, visit func(*v1alpha1.Promotion), options ...client.ListOption) error {
+	fields := client.MatchingFields{}
+	if environment != "" {
+		fields["spec.environment"] = environment
+	}
+	some := func(page *v1alpha1.PromotionList) {
+		for i := range page.Items {
+			if !report.Ended(&page.Items[i]) {
+				visit(&page.Items[i])
+			}
+		}
+	}
+	empty := func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }
+	narrow := maps.Clone(fields)
+	narrow["status.completionTime"] = ""
+	err := pages(ctx, c, empty, some, append(options, narrow)...)
+	if apierrors.IsBadRequest(err) { // the definitions in the cluster are older than this plugin: the field cannot be chosen by
+		return pages(ctx, c, empty, some, append(options, fields)...)
+	}
+	return err
 }

@@ -69,17 +69,9 @@ func (h *historyCommand) run(ctx context.Context) error {
 	if h.environment != "" {
 		options = append(options, client.MatchingFields{"spec.environment": h.environment})
 	}
-	var records []v1alpha1.AuditRecord
-	err = pages(ctx, c, func() *v1alpha1.AuditRecordList { return &v1alpha1.AuditRecordList{} }, func(page *v1alpha1.AuditRecordList) {
-		records = append(records, page.Items...)
-	}, options...)
+	history, err := h.tell(ctx, c, options)
 	if err != nil {
 		return err
-	}
-	history := report.Tell(records)
-	history.Items = slices.DeleteFunc(history.Items, func(item report.Happening) bool { return !h.wants(item) })
-	if h.limit > 0 {
-		history.Items = history.Items[:min(h.limit, len(history.Items))]
 	}
 	switch {
 	case *h.output.flags.OutputFormat == formatCSV:
@@ -92,6 +84,29 @@ func (h *historyCommand) run(ctx context.Context) error {
 		fmt.Fprint(h.Out, history.Table(h.output.wide || h.all).Text(h.style()))
 	}
 	return nil
+}
+
+// tell what was asked for. Where that is just the newest of all, it is found by names and times, and little else is read.
+func (h *historyCommand) tell(ctx context.Context, c *connection, options []client.ListOption) (report.History, error) {
+	if h.release == "" && h.user == "" && h.limit > 0 && h.limit <= mostNewest {
+		history, err := c.newest(ctx, h.limit, options)
+		return h.cut(history), err
+	}
+	var records []v1alpha1.AuditRecord
+	err := c.records(ctx, func(record *v1alpha1.AuditRecord) error {
+		records = append(records, *record)
+		return nil
+	}, options...)
+	return h.cut(report.Tell(records)), err
+}
+
+// cut off what is not asked for.
+func (h *historyCommand) cut(history report.History) report.History {
+	history.Items = slices.DeleteFunc(history.Items, func(item report.Happening) bool { return !h.wants(item) })
+	if h.limit > 0 {
+		history.Items = history.Items[:min(h.limit, len(history.Items))]
+	}
+	return history
 }
 
 func (h *historyCommand) wants(item report.Happening) bool {

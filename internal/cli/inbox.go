@@ -65,7 +65,13 @@ func (i *inboxCommand) run(ctx context.Context) error {
 	if i.watch {
 		return i.stayAt(ctx, c, me)
 	}
-	open, err := seen(i, c, func(options ...client.ListOption) ([]v1alpha1.Promotion, error) { return c.open(ctx, options...) })
+	open, err := seen(i, c, func(options ...client.ListOption) (found []v1alpha1.Promotion, err error) {
+		return found, c.open(ctx, "", func(p *v1alpha1.Promotion) {
+			if report.AwaitsApproval(p) {
+				found = append(found, *p)
+			}
+		}, options...)
+	})
 	if err != nil {
 		return err
 	}
@@ -121,18 +127,6 @@ func seen[T any](i *inboxCommand, c *connection, read func(...client.ListOption)
 	}
 	i.say("You may not list the promotions of all projects; this is project %q. Name another by --namespace.", c.project)
 	return read(client.InNamespace(c.project))
-}
-
-func (c *connection) open(ctx context.Context, options ...client.ListOption) ([]v1alpha1.Promotion, error) {
-	var found []v1alpha1.Promotion
-	err := pages(ctx, c, func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }, func(page *v1alpha1.PromotionList) {
-		for i := range page.Items {
-			if report.AwaitsApproval(&page.Items[i]) {
-				found = append(found, page.Items[i])
-			}
-		}
-	}, options...)
-	return found, err
 }
 
 // place is one Environment of one project.

@@ -104,20 +104,18 @@ func (c *connection) standings(ctx context.Context, named []string) (report.Stan
 		}
 		environments = append(environments, *environment)
 	}
-	options := []client.ListOption{client.InNamespace(c.project)}
+	project, only := client.InNamespace(c.project), ""
 	if len(named) == 0 {
-		all, err := c.environments(ctx, options...)
+		all, err := c.environments(ctx, project)
 		if err != nil {
 			return report.Standings{}, err
 		}
 		environments = all
 	} else if len(named) == 1 {
-		options = append(options, client.MatchingFields{"spec.environment": named[0]})
+		only = named[0]
 	}
 	var promotions []v1alpha1.Promotion
-	err := pages(ctx, c, func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }, func(page *v1alpha1.PromotionList) {
-		promotions = append(promotions, slices.DeleteFunc(page.Items, func(p v1alpha1.Promotion) bool { return report.Ended(&p) })...)
-	}, options...)
+	err := c.open(ctx, only, func(p *v1alpha1.Promotion) { promotions = append(promotions, *p) }, project)
 	return stand(environments, promotions), err
 }
 

@@ -152,7 +152,9 @@ func (c Cell) place() string {
 }
 
 // besides says whether two cells stand in the same row.
-func (c Cell) besides(other Cell) bool { return c.Project == other.Project && c.Application == other.Application }
+func (c Cell) besides(other Cell) bool {
+	return c.Project == other.Project && c.Application == other.Application
+}
 
 // Table has a row for each application of each project, and a column for each stage.
 func (m Matrix) Table(projects bool, now time.Time) *Table {
