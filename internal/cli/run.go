@@ -65,7 +65,7 @@ const (
 func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
 		newRelease(s), newPromote(s), newRollback(s), newApprove(s), newReject(s), newWithdraw(s), newInbox(s), newCancel(s), newHold(s), newResume(s),
-		newOverride(s), newAcknowledge(s), newWhy(s), newDiff(s), newHistory(s), newStatus(s), newMatrix(s), newCanI(s), newAudit(s), newSimulate(s),
+		newOverride(s), newAcknowledge(s), newWhy(s), newDiff(s), newHistory(s), newStatus(s), newMatrix(s), newCanI(s), newAudit(s), newSimulate(s), newUI(s),
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 
 // person runs commands as one user, in a project of their own.
 type person struct {
-	t          *testing.T
-	kubeconfig string
+	t                   *testing.T
+	project, kubeconfig string
 }
 
 // people of a new project.
@@ -33,7 +33,9 @@ func people(ctx context.Context, t *testing.T, connected *cluster.Cluster) func(
 	must(t, err)
 	dir := t.TempDir()
 	must(t, writeKubeconfigs(connected, dir, project))
-	return func(user string) person { return person{t, "--kubeconfig=" + filepath.Join(dir, user+".kubeconfig")} }
+	return func(user string) person {
+		return person{t, project, "--kubeconfig=" + filepath.Join(dir, user+".kubeconfig")}
+	}
 }
 
 // does a command, which must succeed.
