@@ -139,6 +139,9 @@ func pages[L client.ObjectList](ctx context.Context, c *connection, empty func()
 	}
 }
 
+// completionTime is empty of the Promotions that have not ended.
+const completionTime = "status.completionTime"
+
 // open visits the Promotions that have not ended, page by page; to one Environment alone, if it is named. Those that have ended are left out by the API server: they
 // are most of them.
 func (c *connection) open(ctx context.Context, environment string, visit func(*v1alpha1.Promotion), options ...client.ListOption) error {
@@ -155,7 +158,7 @@ func (c *connection) open(ctx context.Context, environment string, visit func(*v
 	}
 	empty := func() *v1alpha1.PromotionList { return &v1alpha1.PromotionList{} }
 	narrow := maps.Clone(fields)
-	narrow["status.completionTime"] = ""
+	narrow[completionTime] = ""
 	err := pages(ctx, c, empty, some, append(options, narrow)...)
 	if apierrors.IsBadRequest(err) { // the definitions in the cluster are older than this plugin: the field cannot be chosen by
 		return pages(ctx, c, empty, some, append(options, fields)...)

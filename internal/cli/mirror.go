@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,10 @@ type mirror struct {
 	failed  chan error
 }
 
-// mirrored kinds differ in what is kept of them.
+// mirroredKind is one of the kinds, which differ in what is kept of them.
 type mirroredKind struct {
+	// narrow chooses in the API server what is kept; nil where everything is, or where the definitions in the cluster are too old for it.
+	narrow []client.ListOption
 	empty  func() client.ObjectList
 	forget func()
 	keep   func(client.Object)
@@ -43,10 +46,14 @@ type mirroredKind struct {
 // mirror what these options choose, until the context ends. It is complete when this returns.
 func (c *connection) mirror(ctx context.Context, options ...client.ListOption) (*mirror, error) {
 	m := &mirror{connection: c, options: options, changed: make(chan struct{}, 1), failed: make(chan error, 1)}
-	kinds := []mirroredKind{m.ofEnvironments(), m.ofPromotions()}
+	kinds := []*mirroredKind{m.ofEnvironments(), m.ofPromotions()}
 	versions := make([]string, len(kinds))
 	for i, kind := range kinds {
 		version, err := m.list(ctx, kind)
+		if apierrors.IsBadRequest(err) && kind.narrow != nil {
+			kind.narrow = nil
+			version, err = m.list(ctx, kind)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +65,8 @@ func (c *connection) mirror(ctx context.Context, options ...client.ListOption) (
 	return m, nil
 }
 
-func (m *mirror) ofEnvironments() mirroredKind {
-	return mirroredKind{
+func (m *mirror) ofEnvironments() *mirroredKind {
+	return &mirroredKind{
 		empty:  func() client.ObjectList { return &v1alpha1.EnvironmentList{} },
 		forget: func() { m.environments = map[place]v1alpha1.Environment{} },
 		keep: func(object client.Object) {
@@ -71,9 +78,10 @@ func (m *mirror) ofEnvironments() mirroredKind {
 	}
 }
 
-func (m *mirror) ofPromotions() mirroredKind {
+func (m *mirror) ofPromotions() *mirroredKind {
 	drop := func(object client.Object) { delete(m.promotions, client.ObjectKeyFromObject(object)) }
-	return mirroredKind{
+	return &mirroredKind{
+		narrow: []client.ListOption{client.MatchingFields{completionTime: ""}},
 		empty:  func() client.ObjectList { return &v1alpha1.PromotionList{} },
 		forget: func() { m.promotions = map[client.ObjectKey]v1alpha1.Promotion{} },
 		keep: func(object client.Object) {
@@ -91,11 +99,11 @@ func (m *mirror) ofPromotions() mirroredKind {
 }
 
 // list a kind anew, and return from where on it is to be watched.
-func (m *mirror) list(ctx context.Context, kind mirroredKind) (version string, err error) {
+func (m *mirror) list(ctx context.Context, kind *mirroredKind) (version string, err error) {
 	var listed []client.ObjectList
 	err = pages(ctx, m.connection, kind.empty, func(page client.ObjectList) {
 		listed, version = append(listed, page), page.GetResourceVersion()
-	}, m.options...)
+	}, slices.Concat(m.options, kind.narrow)...)
 	if err != nil {
 		return "", err
 	}
@@ -126,7 +134,7 @@ func (m *mirror) tell() {
 }
 
 // follow a kind until the context ends, or until the caller may not any more. After a watch what was missed meanwhile is found by listing anew.
-func (m *mirror) follow(ctx context.Context, kind mirroredKind, version string) {
+func (m *mirror) follow(ctx context.Context, kind *mirroredKind, version string) {
 	for ctx.Err() == nil {
 		err := m.watch(ctx, kind, version)
 		for again := true; again && ctx.Err() == nil; again = err != nil {
@@ -153,9 +161,9 @@ func linger(ctx context.Context, length time.Duration) {
 }
 
 // watch until the watch ends, as watches do.
-func (m *mirror) watch(ctx context.Context, kind mirroredKind, version string) error {
+func (m *mirror) watch(ctx context.Context, kind *mirroredKind, version string) error {
 	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}}
-	watched, err := m.Watch(ctx, kind.empty(), append([]client.ListOption{from}, m.options...)...)
+	watched, err := m.Watch(ctx, kind.empty(), slices.Concat([]client.ListOption{from}, m.options, kind.narrow)...)
 	if apierrors.IsGone(err) || apierrors.IsResourceExpired(err) {
 		return nil
 	}
