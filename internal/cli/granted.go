@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 )
@@ -66,10 +67,14 @@ func (c *connection) grantedIn(ctx context.Context, verb, project string, places
 	return found, nil
 }
 
-// rules of the caller in a project, and whether these are all: an authorizer that asks elsewhere cannot list what it would answer.
+// rules of the caller in a project, and whether these are all: an authorizer that asks elsewhere cannot list what it would answer, and some clusters let nobody ask.
 func (c *connection) rules(ctx context.Context, project string) (rules []authorizationv1.ResourceRule, whole bool, err error) {
 	review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: project}}
-	if err := c.Create(ctx, review); err != nil {
+	err = c.Create(ctx, review)
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
+		return nil, false, nil
+	case err != nil:
 		return nil, false, fmt.Errorf("asking what you may do in project %q: %w", project, err)
 	}
 	return review.Status.ResourceRules, !review.Status.Incomplete, nil

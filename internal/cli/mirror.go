@@ -137,8 +137,9 @@ func (m *mirror) tell() {
 func (m *mirror) follow(ctx context.Context, kind *mirroredKind, version string) {
 	for ctx.Err() == nil {
 		err := m.watch(ctx, kind, version)
+		var refused failing
 		for again := true; again && ctx.Err() == nil; again = err != nil {
-			if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+			if refused.finally(err) {
 				select {
 				case m.failed <- err:
 				default:
@@ -151,6 +152,24 @@ func (m *mirror) follow(ctx context.Context, kind *mirroredKind, version string)
 			version, err = m.list(ctx, kind)
 		}
 	}
+}
+
+// grace is for how long a refusal is taken for one of an API server that has just started, and does not know yet who may what.
+const grace = 20 * time.Second
+
+// failing is what fails again and again.
+type failing struct{ since time.Time }
+
+// finally says of one more error whether trying again does not help any more: the caller may not, or is not known. Without an error it begins anew.
+func (f *failing) finally(err error) bool {
+	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
+		f.since = time.Time{}
+		return false
+	}
+	if f.since.IsZero() {
+		f.since = now()
+	}
+	return now().Sub(f.since) > grace
 }
 
 func linger(ctx context.Context, length time.Duration) {

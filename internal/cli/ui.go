@@ -81,10 +81,11 @@ func (i *inboxCommand) full(ctx context.Context) error {
 type window struct {
 	ctx context.Context //nolint:containedctx // commands of the screen run for as long as the program
 	*session
-	mirror *mirror
-	me     v1alpha1.Person
-	screen screen.Screen
-	failed error
+	mirror  *mirror
+	me      v1alpha1.Person
+	screen  screen.Screen
+	refused failing
+	failed  error
 }
 
 // What the window is told beside keys and sizes.
@@ -92,6 +93,8 @@ type (
 	changed struct {
 		data screen.Data
 		err  error
+		// fatal says that the mirror has given up.
+		fatal bool
 	}
 	decided struct {
 		message string
@@ -109,11 +112,15 @@ func (w *window) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		w.screen.Width, w.screen.Height = told.Width, told.Height
 	case changed:
-		if told.err != nil {
+		switch {
+		case told.fatal || w.refused.finally(told.err):
 			w.failed = told.err
 			return w, tea.Quit
+		case told.err != nil:
+			w.screen = w.screen.Tell("This is not current, and it is tried again: " + told.err.Error())
+		default:
+			w.screen = w.screen.Show(told.data)
 		}
-		w.screen = w.screen.Show(told.data)
 		return w, w.next
 	case decided:
 		if told.close {
@@ -149,7 +156,7 @@ func (w *window) next() tea.Msg {
 	case <-w.ctx.Done():
 		return nil
 	case err := <-w.mirror.failed:
-		return changed{err: err}
+		return changed{err: err, fatal: true}
 	case <-late.C:
 	case <-w.mirror.changed:
 		linger(w.ctx, settle)

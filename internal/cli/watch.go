@@ -54,6 +54,7 @@ func (s *session) stay(ctx context.Context, m *mirror, output *output, compose f
 		fmt.Fprint(s.Out, enterScreen)
 		defer painter.leave()
 	}
+	var refused failing
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
@@ -67,11 +68,15 @@ func (s *session) stay(ctx context.Context, m *mirror, output *output, compose f
 		case <-m.changed:
 			linger(ctx, settle)
 			next, err := compose(ctx)
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return nil
-			}
-			if err != nil {
+			case refused.finally(err):
 				return err
+			case err != nil: // the API server is away for a time
+				linger(ctx, pause)
+				m.tell()
+				continue
 			}
 			if err := painter.show(next); err != nil {
 				return err

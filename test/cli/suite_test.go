@@ -51,6 +51,7 @@ func TestSessions(t *testing.T) {
 	connected := operating(t)
 	t.Run("an approval of a plan that has changed since it was shown is refused", func(t *testing.T) { testPlanChangesWhileAsked(t, connected) })
 	t.Run("where no terminal is, watching prints what has changed", func(t *testing.T) { testWatchesWithoutATerminal(t, connected) })
+	t.Run("watching goes on when the API server was away", func(t *testing.T) { testWatchesOnWhenTheServerWasAway(t, connected) })
 	t.Run("on a terminal, watching redraws in place", func(t *testing.T) { testWatchesOnATerminal(t, connected) })
 	t.Run("the matrix has the form that the terminal has room for", func(t *testing.T) { testMatrixByWidth(t, connected) })
 	t.Run("on a full screen, plans are looked at and decided on", func(t *testing.T) { testFullScreen(t, connected) })

@@ -115,6 +115,22 @@ func testWatchesWithoutATerminal(t *testing.T, connected *cluster.Cluster) {
 	}
 }
 
+func testWatchesOnWhenTheServerWasAway(t *testing.T, connected *cluster.Cluster) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	defer cancel()
+	as := people(ctx, t, connected)
+	var inbox heard
+	stop := as(cluster.Alice).stays(ctx, &bytes.Buffer{}, &inbox, "inbox", "--watch")
+	inbox.waitFor(ctx, t, `Nothing waits for you, alice.\n$`)
+	must(t, connected.Restart(ctx, "kube-apiserver"))
+	must(t, connected.WaitForGuard(ctx))
+	as(cluster.Bob).does(ctx, "promote", "shop-1.0.0", "--to", "staging")
+	inbox.waitFor(ctx, t, `alice.\n\n--- 2.*Z\nPROJECT .*\nproject-.* +shop-1.0.0-staging `)
+	if code := stop(); code != 0 {
+		t.Errorf("it ends with %d: %s", code, inbox.String())
+	}
+}
+
 func testWatchesOnATerminal(t *testing.T, connected *cluster.Cluster) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()

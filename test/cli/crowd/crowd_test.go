@@ -6,7 +6,7 @@
 //
 // As part of all tests the crowd is small, and what is looked at is how many requests each command makes: that does not depend on the machine. With
 //
-//	CROWD=1000 go test ./test/cli/crowd
+//	CROWD=1000 go test -timeout 30m ./test/cli/crowd
 //
 // there are 1,000 Environments and 10,000 Promotions, and each command must answer within two seconds.
 package crowd_test
