@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -28,21 +27,25 @@ var errGone = errors.New("was deleted")
 // follow a Promotion from its newest state on until it is as wanted. It is watched; where the watch ends, or the API server is away for a time, it is looked at
 // again. The context says for how long.
 func (c *connection) follow(ctx context.Context, of *v1alpha1.Promotion, wanted func(*v1alpha1.Promotion) bool) (*v1alpha1.Promotion, error) {
+	var refused failing
+	known := false
+	looked := func(promotion *v1alpha1.Promotion) bool {
+		known = true
+		return wanted(promotion)
+	}
 	for {
-		found, err := c.followOnce(ctx, of, wanted)
+		found, err := c.followOnce(ctx, of, looked)
 		switch {
-		case found != nil, errors.Is(err, errGone), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		case found != nil, errors.Is(err, errGone):
 			return found, err
+		case refused.finally(err), refused.refuses(err) && !known:
+			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err == nil:
 			continue // the watch has ended, as watches do
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
+		linger(ctx, pause)
 	}
 }
 

@@ -162,7 +162,7 @@ type failing struct{ since time.Time }
 
 // finally says of one more error whether trying again does not help any more: the caller may not, or is not known. Without an error it begins anew.
 func (f *failing) finally(err error) bool {
-	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
+	if !f.refuses(err) {
 		f.since = time.Time{}
 		return false
 	}
@@ -170,6 +170,11 @@ func (f *failing) finally(err error) bool {
 		f.since = now()
 	}
 	return now().Sub(f.since) > grace
+}
+
+// refuses says of an error whether it is because of who asks.
+func (*failing) refuses(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
 }
 
 func linger(ctx context.Context, length time.Duration) {

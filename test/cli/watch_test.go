@@ -122,10 +122,15 @@ func testWatchesOnWhenTheServerWasAway(t *testing.T, connected *cluster.Cluster)
 	var inbox heard
 	stop := as(cluster.Alice).stays(ctx, &bytes.Buffer{}, &inbox, "inbox", "--watch")
 	inbox.waitFor(ctx, t, `Nothing waits for you, alice.\n$`)
+	var waiting heard
+	as(cluster.Bob).stays(ctx, &bytes.Buffer{}, &waiting, "promote", "shop-1.0.0", "--to", "production", "--wait")
+	waiting.waitFor(ctx, t, `AwaitingApproval`)
 	must(t, connected.Restart(ctx, "kube-apiserver"))
 	must(t, connected.WaitForGuard(ctx))
 	as(cluster.Bob).does(ctx, "promote", "shop-1.0.0", "--to", "staging")
-	inbox.waitFor(ctx, t, `alice.\n\n--- 2.*Z\nPROJECT .*\nproject-.* +shop-1.0.0-staging `)
+	inbox.waitFor(ctx, t, `project-.* +shop-1.0.0-staging `)
+	as(cluster.Bob).does(ctx, "cancel", "shop-1.0.0-production", "--reason", "after the restart")
+	waiting.waitFor(ctx, t, `promotion "shop-1.0.0-production" has ended as Cancelled`)
 	if code := stop(); code != 0 {
 		t.Errorf("it ends with %d: %s", code, inbox.String())
 	}
