@@ -25,7 +25,10 @@ func newStatus(s *session) *cobra.Command {
 		GroupID: groupSee,
 		Short:   "Show what runs in an Environment, how it is, and what is on its way there",
 		Long: `Show what runs in each Environment of the project, or in those that are named: the Release, whether it is healthy and as it was approved, holds, overrides that
-nobody has acknowledged, and each Promotion on its way with what it waits for or what fails.`,
+nobody has acknowledged, and each Promotion on its way with what it waits for or what fails.
+
+Where something does not work in an Environment that is named, its pods are looked at, as you: why they are not ready, their last warning, and the last lines of the
+container that does not run.`,
 		Example: `  kubectl assent status production
   kubectl assent status production --watch`,
 	}
@@ -41,7 +44,7 @@ nobody has acknowledged, and each Promotion on its way with what it waits for or
 		if stays.watch {
 			return s.stayAtStatus(cmd.Context(), c, output, args)
 		}
-		standings, err := c.standings(cmd.Context(), args)
+		standings, err := s.standings(cmd.Context(), c, args)
 		switch {
 		case err != nil:
 			return err
@@ -95,7 +98,7 @@ func chosen(environments map[place]v1alpha1.Environment, named []string) []v1alp
 }
 
 // standings of the Environments that are named, in that order; of all, where none is.
-func (c *connection) standings(ctx context.Context, named []string) (report.Standings, error) {
+func (s *session) standings(ctx context.Context, c *connection, named []string) (report.Standings, error) {
 	var environments []v1alpha1.Environment
 	for _, name := range named {
 		environment := &v1alpha1.Environment{}
@@ -116,7 +119,11 @@ func (c *connection) standings(ctx context.Context, named []string) (report.Stan
 	}
 	var promotions []v1alpha1.Promotion
 	err := c.open(ctx, only, func(p *v1alpha1.Promotion) { promotions = append(promotions, *p) }, project)
-	return stand(environments, promotions), err
+	standings := stand(environments, promotions)
+	if err == nil && len(named) > 0 {
+		s.lookCloser(ctx, c, environments, &standings)
+	}
+	return standings, err
 }
 
 // stand are Environments of one project, each with its Promotions.

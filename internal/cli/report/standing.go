@@ -43,6 +43,8 @@ type Standing struct {
 	Overrides  []v1alpha1.UsedOverride  `json:"overrides,omitempty"`
 	// Promotions that have not ended, the oldest first.
 	Promotions []Explanation `json:"promotions"`
+	// Trouble is what the pods say, where something does not work; of Environments that are named alone.
+	Trouble *Trouble `json:"trouble,omitempty"`
 
 	progress map[string]string
 }
@@ -111,6 +113,9 @@ func (s Standing) tree(style Style, now time.Time) *node {
 	}
 	for _, promotion := range s.Promotions {
 		root.add(s.promotion(style, promotion, now))
+	}
+	for _, trouble := range s.Trouble.nodes(style, now) {
+		root.add(trouble)
 	}
 	return root
 }
