@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,7 +43,7 @@ func newReleaseCreate(s *session) *cobra.Command {
 		Long: `Create a Release. Its name is APPLICATION-VERSION where none is given. The commit, the author, the branch and the link to the run come from the
 environment of GitHub Actions, GitLab CI or Jenkins where no flag says otherwise.
 
-A tag of --oci is resolved to its digest once, by the operator; --digest pins it at once. With --wait the command ends when the content has been fetched, or cannot be.
+A tag of --oci is resolved to its digest once, by the operator; --digest pins it at once. Images of --image are pinned to the digest that their tag has now. With --wait the command ends when the content has been fetched, or cannot be.
 
 It needs the right to create Releases, as the ClusterRole assent-releaser has it.`,
 		Example: `  kubectl assent release create --application shop --version 1.1.0 --oci oci://registry.example.com/shop/manifests --tag 1.1.0 --wait
@@ -59,7 +58,7 @@ It needs the right to create Releases, as the ClusterRole assent-releaser has it
 	flags.StringVar(&r.dryRun, "dry-run", "none", `"client" only prints what would be created, "server" has the API server look at it.`)
 	flags.StringVar(&spec.Application, "application", "", "The application.")
 	flags.StringVar(&spec.Version, "version", "", "Its version.")
-	flags.StringArrayVar(&r.images, "image", nil, "An image to pin, as NAME=REGISTRY/IMAGE@sha256:… or NAME@sha256:…; can be given several times.")
+	flags.StringArrayVar(&r.images, "image", nil, "An image to pin, as NAME=REGISTRY/IMAGE:TAG, NAME=REGISTRY/IMAGE@sha256:… or NAME@sha256:…; can be given several times. A tag is looked up in its registry.")
 	flags.StringVar(&spec.Notes, "notes", "", "Notes for the people who decide, as Markdown.")
 	flags.StringVar(&r.notesFile, "notes-file", "", "A file with the notes; - is the standard input.")
 	flags.StringVar(&spec.Build.Commit, "build-commit", "", "The commit that was built.")
@@ -67,7 +66,7 @@ It needs the right to create Releases, as the ClusterRole assent-releaser has it
 	flags.StringVar(&spec.Build.Author, "build-author", "", "The author of the change.")
 	flags.StringVar(&spec.Build.Branch, "build-branch", "", "The branch that was built.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := r.complete(args); err != nil {
+		if err := r.complete(cmd.Context(), args); err != nil {
 			return misused(cmd, err)
 		}
 		return r.run(cmd.Context())
@@ -92,7 +91,7 @@ func (r *releaseCreate) sourceFlags(cmd *cobra.Command) {
 }
 
 // complete puts together what belongs together. Whether it is a whole Release is for the API server to say.
-func (r *releaseCreate) complete(args []string) error {
+func (r *releaseCreate) complete(ctx context.Context, args []string) error {
 	spec := &r.release.Spec
 	if spec.Application == "" || spec.Version == "" {
 		return fmt.Errorf("give --application and --version")
@@ -108,7 +107,7 @@ func (r *releaseCreate) complete(args []string) error {
 		return err
 	}
 	for _, text := range r.images {
-		image, err := parseImage(text)
+		image, err := r.pin(ctx, text)
 		if err != nil {
 			return err
 		}
@@ -173,16 +172,6 @@ func (r *releaseCreate) file(name string) (string, error) {
 	}
 	text, err := os.ReadFile(name) //nolint:gosec // the file that whoever runs this has named
 	return string(text), err
-}
-
-// parseImage reads NAME=IMAGE@DIGEST or NAME@DIGEST.
-func parseImage(text string) (v1alpha1.ReleaseImage, error) {
-	image, digest, ok := strings.Cut(text, "@")
-	if !ok || image == "" {
-		return v1alpha1.ReleaseImage{}, fmt.Errorf("--image %q must be NAME=REGISTRY/IMAGE@sha256:… or NAME@sha256:…", text)
-	}
-	name, newName, _ := strings.Cut(image, "=")
-	return v1alpha1.ReleaseImage{Name: name, NewName: newName, Digest: v1alpha1.Digest(digest)}, nil
 }
 
 func (r *releaseCreate) run(ctx context.Context) error {
