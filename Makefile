@@ -14,6 +14,9 @@ export GOTOOLCHAIN := local
 
 BUILD := $(CURDIR)/.build
 DIST := $(CURDIR)/dist
+# The plugin is the same file wherever and whenever it is built of one commit with one version of Go.
+CLI_FLAGS = -trimpath -buildvcs=false -ldflags '-s -w -X github.com/assent-dev/assent/internal/cli.version=$(VERSION)'
+CLI_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MODULES := $(patsubst %/,%,$(dir $(shell git ls-files go.mod '*/go.mod')))
 # Tools are built once for each version of their module and of Go.
@@ -41,6 +44,19 @@ demo: ## Show the whole thing on a local cluster; DEMO=auto does every step by i
 .PHONY: build
 build: ## Build the binary into bin/
 	$(GO) build -trimpath -o bin/assent .
+
+.PHONY: cli
+cli: ## Build the kubectl plugin into bin/kubectl-assent
+	$(GO) build $(CLI_FLAGS) -o bin/kubectl-assent ./cmd/kubectl-assent
+
+.PHONY: cli-all
+cli-all: ## Build the kubectl plugin for every platform: archives, checksums and a krew manifest in dist/
+	@for platform in $(CLI_PLATFORMS); do \
+	  echo "building kubectl-assent for $$platform"; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build $(CLI_FLAGS) -o "$(BUILD)/cli/$$platform" ./cmd/kubectl-assent; \
+	done
+	@$(GO) run ./hack/krew --version="$(VERSION)" --output="$(DIST)" \
+	  $(foreach platform,$(CLI_PLATFORMS),--binary=$(platform)="$(BUILD)/cli/$(platform)")
 
 .PHONY: install
 install: ## Install CRDs, RBAC and guard into the current kubeconfig's cluster

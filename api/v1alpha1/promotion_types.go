@@ -168,6 +168,7 @@ type Approval struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.environment`
 // +kubebuilder:selectablefield:JSONPath=`.spec.release`
+// +kubebuilder:selectablefield:JSONPath=`.status.completionTime`
 type Promotion struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is standard object metadata.

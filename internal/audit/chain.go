@@ -62,7 +62,7 @@ func Verify(records []v1alpha1.AuditRecord, expect v1alpha1.AuditHead) []string 
 		problems = append(problems, inItsPlace(record, last, records[0].Spec.Environment)...)
 		last = HeadOf(record)
 		if expect.Sequence == last.Sequence && expect.Head != last.Head {
-			problems = append(problems, fmt.Sprintf("record %q is not the one that the environment's status names", record.Name))
+			problems = append(problems, fmt.Sprintf("record %q is not the one that the environment's status names: it has the hash %q, and the status names %q", record.Name, last.Head, expect.Head))
 		}
 	}
 	if last.Sequence < expect.Sequence {
@@ -79,10 +79,11 @@ func inItself(record *v1alpha1.AuditRecord) []string {
 	case err != nil:
 		problems = append(problems, fmt.Sprintf("record %q cannot be hashed: %v", record.Name, err))
 	case hash != record.Spec.Hash:
-		problems = append(problems, fmt.Sprintf("record %q was edited: its content does not have the hash that it names", record.Name))
+		problems = append(problems, fmt.Sprintf("record %q was edited: its content has the hash %q, and it names %q", record.Name, hash, record.Spec.Hash))
 	}
 	if record.Name != Name(record.Spec.Environment, record.Spec.Sequence) {
-		problems = append(problems, fmt.Sprintf("record %q is misnamed: it is number %d of environment %q", record.Name, record.Spec.Sequence, record.Spec.Environment))
+		problems = append(problems, fmt.Sprintf("record %q is misnamed: it is number %d of environment %q, and %q is expected",
+			record.Name, record.Spec.Sequence, record.Spec.Environment, Name(record.Spec.Environment, record.Spec.Sequence)))
 	}
 	return problems
 }
@@ -104,7 +105,7 @@ func inItsPlace(record *v1alpha1.AuditRecord, last v1alpha1.AuditHead, environme
 	case record.Spec.Sequence > next:
 		problems = append(problems, fmt.Sprintf("a gap before record %q: numbers %d to %d are missing", record.Name, next, record.Spec.Sequence-1))
 	case record.Spec.Previous != last.Head:
-		problems = append(problems, fmt.Sprintf("record %q does not follow the one before it: that one was replaced", record.Name))
+		problems = append(problems, fmt.Sprintf("record %q does not follow the one before it, which was replaced: that has the hash %q, and %q is expected", record.Name, last.Head, record.Spec.Previous))
 	}
 	return problems
 }

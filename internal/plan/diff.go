@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -48,7 +49,7 @@ func cut(text string) string {
 
 func pairDiff(pair Pair) string {
 	before, after := masked(pair)
-	oldName, newName := "live/"+path(pair.Ref), "plan/"+path(pair.Ref)
+	oldName, newName := "live/"+Path(pair.Ref), "plan/"+Path(pair.Ref)
 	if before == nil {
 		oldName = nothing
 	}
@@ -70,8 +71,14 @@ func pairDiff(pair Pair) string {
 	return string(text)
 }
 
-// path is the object's name in the diff's header.
-func path(ref v1alpha1.ObjectReference) string {
+// Shown is an object that runs, as the diff shows one: without what the API server writes, and with the values of a Secret masked.
+func Shown(live *unstructured.Unstructured) string {
+	before, _ := masked(Pair{Ref: Reference(live), Live: live})
+	return Visible(string(asYAML(before)))
+}
+
+// Path is the object's name in the diff's header.
+func Path(ref v1alpha1.ObjectReference) string {
 	kind := ref.Kind
 	if ref.Group != "" {
 		kind += "." + ref.Group
