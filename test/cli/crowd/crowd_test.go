@@ -67,6 +67,8 @@ func TestCommandsAnswerAmongManyWithFewRequests(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	others, err := c.others(ctx)
+	must(t, err)
 	begun := time.Now()
 	must(t, c.come(ctx, connected, size))
 	t.Logf("%d Environments and %d Promotions are there after %s", size, size*(ended+1), time.Since(begun).Round(time.Second))
@@ -75,15 +77,15 @@ func TestCommandsAnswerAmongManyWithFewRequests(t *testing.T) {
 	environments, open, records := pagesOf(size, page), pagesOf(size, page), pagesOf(size*ended*2, mostMetadata)
 	for _, test := range []struct {
 		arguments []string
-		// requests at most, and lines that are printed.
-		requests, lines int
+		// requests at most, lines that are printed, and lines about the crowd: others may have left something in the cluster. Zero is any number.
+		requests, lines, own int
 	}{
 		// Who one is, the Promotions that have not ended, the rights in each project, and the Environments.
-		{[]string{"inbox"}, 1 + open + projects + environments, size + 1},
-		{[]string{"matrix", "-A"}, environments, projects + 1},
+		{[]string{"inbox"}, 1 + open + projects + others + environments, 0, size},
+		{[]string{"matrix", "-A"}, environments, 0, projects},
 		// All metadata, and the records of the fifty newest; some more if many were written within one second.
-		{[]string{"history", "-A"}, records + 4, 51},
-		{[]string{"status", "--namespace", c.projects[0]}, 2, 0},
+		{[]string{"history", "-A"}, records + 4, 51, 0},
+		{[]string{"status", "--namespace", c.projects[0]}, 2, 0, 0},
 	} {
 		t.Run(strings.Join(test.arguments[:1], " "), func(t *testing.T) {
 			log, err := connected.Requests()
@@ -91,6 +93,9 @@ func TestCommandsAnswerAmongManyWithFewRequests(t *testing.T) {
 			took, out := c.timed(t, kubeconfig, test.arguments...)
 			if lines := strings.Count(out, "\n"); test.lines > 0 && lines != test.lines {
 				t.Errorf("it prints %d lines, and not %d: %.2000s", lines, test.lines, out)
+			}
+			if lines := c.linesAbout(out); test.own > 0 && lines != test.own {
+				t.Errorf("it prints %d lines about the crowd, and not %d: %.2000s", lines, test.own, out)
 			}
 			c.checkRequests(t, log, test.requests)
 			t.Logf("%q took %s", test.arguments, took.Round(time.Millisecond))

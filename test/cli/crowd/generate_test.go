@@ -6,6 +6,7 @@ package crowd_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,30 @@ type crowd struct {
 	// operator writes as the operator's service account; who asked and what was decided the guard lets nobody else say.
 	operator client.Client
 	projects []string
+}
+
+// others are the projects in which something waits without the crowd: who may decide everywhere is asked about in each of them.
+func (c *crowd) others(ctx context.Context) (int, error) {
+	var all v1alpha1.PromotionList
+	err := c.admin.List(ctx, &all)
+	projects := map[string]bool{}
+	for i := range all.Items {
+		if all.Items[i].Status.CompletionTime.IsZero() {
+			projects[all.Items[i].Namespace] = true
+		}
+	}
+	return len(projects), err
+}
+
+// linesAbout the projects of the crowd.
+func (c *crowd) linesAbout(text string) int {
+	count := 0
+	for line := range strings.Lines(text) {
+		if slices.ContainsFunc(c.projects, func(project string) bool { return strings.HasPrefix(line, project+" ") }) {
+			count++
+		}
+	}
+	return count
 }
 
 // come writes projects with Environments. To each there are ten Promotions, of which one waits for an approval, and a history of those that have ended. Alice
