@@ -196,3 +196,33 @@ func TestSpecsOfASuiteAreAskedAloneAndNotice(t *testing.T) {
 		t.Errorf("it ended with %v, and said\n%s", err, out)
 	}
 }
+
+func TestASuiteThatIsRedAfterwardsHasNoticedNothing(t *testing.T) {
+	module := onCluster(t)
+	module["gate/gate_test.go"] = strings.NewReplacer(
+		"import (\n", "import (\n\t\"os\"\n",
+		"var _ = Describe", `var broken = os.Getenv("ASSENT_DEVCLUSTER") + "/broken"
+
+var _ = BeforeEach(func() { Expect(broken).NotTo(BeAnExistingFile()) })
+
+var _ = Describe`,
+		"Expect(Open(\"alice\", true)).To(BeFalse())", `if Open("alice", true) {
+			Expect(os.WriteFile(broken, nil, 0o600)).To(Succeed())
+			Fail("a mutant has broken the cluster for good")
+		}`).Replace(module["gate/gate_test.go"])
+	out, err := mutating(t, module, "-clusters", t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "red without a mutant after all have been tried") {
+		t.Errorf("it ended with %v, and said\n%s", err, out)
+	}
+}
+
+func TestSpecsThatDoNotRunAreAnErrorAndNoSurvivors(t *testing.T) {
+	module := onCluster(t)
+	module["gate/gate_test.go"] = strings.NewReplacer(
+		"import (\n", "import (\n\t\"fmt\"\n\t\"time\"\n",
+		`Describe("a gate"`, `Describe(fmt.Sprint("a gate at ", time.Now().UnixNano())`).Replace(module["gate/gate_test.go"])
+	out, err := mutating(t, module, "-clusters", t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "none of the specs ran that were asked about") {
+		t.Errorf("it ended with %v, and said\n%s", err, out)
+	}
+}
