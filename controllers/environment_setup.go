@@ -72,13 +72,13 @@ func (r *EnvironmentReconciler) setup(mgr ctrl.Manager, options Options) error {
 		WithOptions(concurrency(options, retryFirst, retryMost)).Complete(r)
 }
 
-// changes are objects that come and go, and the updates that matter. What is there at the start wakes nobody else: everybody is looked at then.
+// changes are objects that come and go, and the updates that matter.
 func changes(matter func(event.UpdateEvent) bool) builder.WatchesOption {
-	return builder.WithPredicates(predicate.Funcs{
-		CreateFunc: func(created event.CreateEvent) bool { return !created.IsInInitialList },
-		UpdateFunc: matter,
-	})
+	return builder.WithPredicates(notAtStart, predicate.Funcs{UpdateFunc: matter})
 }
+
+// notAtStart leaves out what is there at the start. It wakes nobody else: everybody is looked at then, once.
+var notAtStart = predicate.Funcs{CreateFunc: func(created event.CreateEvent) bool { return !created.IsInInitialList }}
 
 // held wakes the Environments of a project that have drifted and would be corrected, when a hold of the project begins or ends.
 func (r *EnvironmentReconciler) held() handler.EventHandler {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -22,6 +23,8 @@ type guardShelf struct {
 	contents int
 	// unversioned fails what is asked about versions.
 	unversioned error
+	// mu guards contents and between.
+	mu sync.Mutex
 	// between is done after the versions were read, and before their contents are.
 	between func()
 }
@@ -29,11 +32,7 @@ type guardShelf struct {
 func (s *guardShelf) Get(ctx context.Context, key types.NamespacedName, into client.Object, options ...client.GetOption) error {
 	meta, is := into.(*metav1.PartialObjectMetadata)
 	if !is {
-		if s.between != nil {
-			s.between()
-			s.between = nil
-		}
-		s.contents++
+		s.counted()
 		return s.shelf.Get(ctx, key, into, options...)
 	}
 	if err := cmp.Or(s.unversioned, s.fails(key.Name)); err != nil {
@@ -45,6 +44,17 @@ func (s *guardShelf) Get(ctx context.Context, key types.NamespacedName, into cli
 	}
 	meta.Name, meta.UID, meta.ResourceVersion = found.GetName(), found.GetUID(), found.GetResourceVersion()
 	return nil
+}
+
+// counted is one more of the contents that are read, of several at the same time.
+func (s *guardShelf) counted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.between != nil {
+		s.between()
+		s.between = nil
+	}
+	s.contents++
 }
 
 func (s *guardShelf) named(kind, name string) client.Object {

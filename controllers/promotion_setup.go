@@ -27,13 +27,13 @@ import (
 
 // setup says what wakes a Promotion: itself, its Release, its Environment, its rivals, the guard, and what it applied.
 func (r *PromotionReconciler) setup(mgr ctrl.Manager, options Options) error {
-	shipped := builder.WithPredicates(predicate.NewPredicateFuncs(isGuard), predicate.GenerationChangedPredicate{})
+	shipped := builder.WithPredicates(predicate.NewPredicateFuncs(isGuard), predicate.GenerationChangedPredicate{}, notAtStart)
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Promotion{}).
-		Watches(&v1alpha1.Release{}, r.waitingForRelease(), builder.WithPredicates(predicate.Funcs{UpdateFunc: releaseMatters})).
-		Watches(&v1alpha1.Environment{}, r.waitingFor(indexEnvironment), builder.WithPredicates(predicate.Funcs{UpdateFunc: environmentMatters})).
-		Watches(&v1alpha1.Environment{}, r.downstream(), builder.WithPredicates(predicate.Funcs{UpdateFunc: upstreamMatters})).
-		WatchesMetadata(&corev1.Namespace{}, r.waitingIn(), builder.WithPredicates(predicate.Funcs{UpdateFunc: holdMatters})).
-		Watches(&v1alpha1.Promotion{}, r.rivals(), builder.WithPredicates(predicate.Funcs{UpdateFunc: startedOrEnded})).
+		Watches(&v1alpha1.Release{}, r.waitingForRelease(), changes(releaseMatters)).
+		Watches(&v1alpha1.Environment{}, r.waitingFor(indexEnvironment), changes(environmentMatters)).
+		Watches(&v1alpha1.Environment{}, r.downstream(), changes(upstreamMatters)).
+		WatchesMetadata(&corev1.Namespace{}, r.waitingIn(), changes(holdMatters)).
+		Watches(&v1alpha1.Promotion{}, r.rivals(), changes(startedOrEnded)).
 		Watches(&admissionregistrationv1.ValidatingAdmissionPolicy{}, r.everyWaiting(), shipped).
 		Watches(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, r.everyWaiting(), shipped).
 		WatchesRawSource(source.Func(r.woken.start)).

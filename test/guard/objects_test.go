@@ -82,9 +82,13 @@ func promotes(versions string) func(*unstructured.Unstructured) {
 	return set(map[string]any{"versions": versions}, "spec", "autoPromotion")
 }
 
-// ready is a status that Releases and Environments could have.
+// ready is a status that Releases and Environments could have. Where a rule is taken out to see that it matters, it is written.
 func ready(object *unstructured.Unstructured) {
-	set([]any{trueFor("Ready", "Resolved")}, "status", "conditions")(object)
+	reason := v1alpha1.ReasonResolved
+	if object.GetKind() == "Environment" {
+		reason = v1alpha1.ReasonAccepted
+	}
+	set([]any{trueFor(v1alpha1.ConditionReady, reason)}, "status", "conditions")(object)
 }
 
 // approvedByNobody is what every gate of approvals would be open for.
