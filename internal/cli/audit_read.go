@@ -12,7 +12,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/audit"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // kept is anything that a history may be kept as: an export, a list of kubectl, or lines that the operator has printed.

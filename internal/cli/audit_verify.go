@@ -5,7 +5,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -13,7 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 type auditVerify struct {
@@ -162,14 +162,5 @@ func (c *connection) pasts(ctx context.Context, into report.Pasts, allProjects b
 
 // records of the history, page by page.
 func (c *connection) records(ctx context.Context, visit func(*v1alpha1.AuditRecord) error, options ...client.ListOption) error {
-	var failed []error
-	err := pages(ctx, c, func() *v1alpha1.AuditRecordList { return &v1alpha1.AuditRecordList{} }, func(page *v1alpha1.AuditRecordList) {
-		for i := range page.Items {
-			if err := visit(&page.Items[i]); err != nil {
-				failed = append(failed, err)
-				return
-			}
-		}
-	}, options...)
-	return errors.Join(append(failed, err)...)
+	return person.Records(ctx, c, visit, options...)
 }

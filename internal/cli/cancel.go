@@ -5,16 +5,15 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 type cancelCommand struct {
@@ -58,21 +57,14 @@ func (k *cancelCommand) run(ctx context.Context, name string) error {
 	if err := c.read(ctx, name, promotion); err != nil {
 		return err
 	}
-	if state, message := report.State(promotion); report.Ended(promotion) {
-		return &ending{exitEnded, fmt.Errorf("promotion %q has ended already, as %s: %s", name, state, message)}
+	err = c.anonymous().Cancel(ctx, promotion, k.reason)
+	var ended *person.Ended
+	if errors.As(err, &ended) {
+		return &ending{exitEnded, fmt.Errorf("promotion %q has ended already, as %s: %s", name, ended.State, ended.Message)}
 	}
-	if err := c.merge(ctx, promotion, map[string]any{"spec": map[string]any{"cancel": v1alpha1.PromotionCancel{Reason: k.reason}}}); err != nil {
-		return err
+	if err != nil {
+		return stale(promotion, err)
 	}
 	k.say("promotion.assent.dev/%s cancelled", name)
 	return k.finish(ctx, c, promotion, k.output, waiting{}, report.Ended, k.progress)
-}
-
-// merge a JSON merge patch (RFC 7396) into an object, and get what came of it.
-func (c *connection) merge(ctx context.Context, object client.Object, change map[string]any) error {
-	text, err := json.Marshal(change)
-	if err != nil {
-		return fmt.Errorf("writing a patch: %w", err)
-	}
-	return c.Patch(ctx, object, client.RawPatch(types.MergePatchType, text), client.FieldOwner(v1alpha1.FieldManager))
 }

@@ -5,21 +5,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 const (
@@ -27,8 +23,6 @@ const (
 	pageSize = 500
 	// The API server limits requests by itself, and fairly; a limit here would only make whoever asks wait.
 	queriesPerSecond = -1
-	// mostGroups is how many groups the API takes of one person.
-	mostGroups = 512
 )
 
 // connection is to the API server, as the caller.
@@ -50,51 +44,30 @@ func (s *session) connect() (*connection, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	config.QPS, config.UserAgent = queriesPerSecond, "kubectl-assent"
-	scheme, err := newScheme()
+	scheme, err := person.NewScheme()
 	if err != nil {
 		return nil, err
 	}
-	live, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: newMapper()})
+	live, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: person.NewMapper()})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
 	return &connection{WithWatch: live, scheme: scheme, project: project}, nil
 }
 
-func newScheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme))
-	if err != nil {
-		return nil, fmt.Errorf("building the scheme: %w", err)
-	}
-	return scheme, nil
-}
-
-// newMapper knows the kinds that commands use, so that none begins with requests that ask which kinds there are.
-func newMapper() meta.RESTMapper {
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.SchemeGroupVersion})
-	for _, kind := range []string{"Release", "Environment", "Promotion", "AuditRecord"} {
-		mapper.Add(v1alpha1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
-	}
-	for _, kind := range []string{"Pod", "Event"} {
-		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
-	}
-	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
-	mapper.Add(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), meta.RESTScopeRoot)
-	mapper.Add(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectRulesReview"), meta.RESTScopeRoot)
-	mapper.Add(authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"), meta.RESTScopeRoot)
-	return mapper
-}
-
 // whoami is the caller, as the API server finds them.
 func (c *connection) whoami(ctx context.Context) (v1alpha1.Person, error) {
-	review := &authenticationv1.SelfSubjectReview{}
-	if err := c.Create(ctx, review); err != nil {
-		return v1alpha1.Person{}, fmt.Errorf("asking who you are: %w", err)
-	}
-	me := review.Status.UserInfo
-	return v1alpha1.Person{Username: me.Username, UID: me.UID, Groups: me.Groups[:min(len(me.Groups), mostGroups)]}, nil
+	return person.Whoami(ctx, c)
 }
+
+// actor is the caller, who writes.
+func (c *connection) actor(ctx context.Context) (person.Actor, error) {
+	me, err := c.whoami(ctx)
+	return person.Actor{Client: c, Me: me}, err
+}
+
+// anonymous is the caller for writes that name nobody: the API server is not asked who it is.
+func (c *connection) anonymous() person.Actor { return person.Actor{Client: c} }
 
 // may says whether the caller holds a verb on one Environment.
 func (c *connection) may(ctx context.Context, verb, project, environment string) (bool, error) {
@@ -112,7 +85,7 @@ func (c *connection) may(ctx context.Context, verb, project, environment string)
 // read gets one object of the project.
 func (c *connection) read(ctx context.Context, name string, object client.Object) error {
 	err := c.Get(ctx, client.ObjectKey{Namespace: c.project, Name: name}, object)
-	if !apierrors.IsNotFound(err) || isMissingAPI(err) {
+	if !apierrors.IsNotFound(err) || person.IsMissingAPI(err) {
 		return err
 	}
 	kinds, _, kindErr := c.scheme.ObjectKinds(object)
@@ -129,17 +102,10 @@ var lowerCase = map[string]string{"Release": "release", "Environment": "environm
 
 // pages lists objects page by page, each into a list of its own: one that is decoded into again keeps what the next page leaves out.
 func pages[L client.ObjectList](ctx context.Context, c *connection, empty func() L, visit func(L), options ...client.ListOption) error {
-	options = append([]client.ListOption{client.Limit(pageSize)}, options...)
-	for next := ""; ; {
-		page := empty()
-		if err := c.List(ctx, page, append([]client.ListOption{client.Continue(next)}, options...)...); err != nil {
-			return err
-		}
+	return person.Pages(ctx, c, empty, func(page L) error {
 		visit(page)
-		if next = page.GetContinue(); next == "" {
-			return nil
-		}
-	}
+		return nil
+	}, options...)
 }
 
 // completionTime is empty of the Promotions that have not ended.

@@ -7,14 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // decideCommand is `approve`, `reject` or `withdraw`: the same steps for each Promotion, and another entry at their end.
@@ -111,7 +111,7 @@ func (d *decideCommand) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	me, err := c.whoami(ctx)
+	actor, err := c.actor(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (d *decideCommand) run(ctx context.Context, args []string) error {
 	}
 	var failed []error
 	for _, name := range args {
-		if err := d.one(ctx, c, me, name); err != nil {
+		if err := d.one(ctx, c, actor, name); err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -170,12 +170,12 @@ func (c *connection) selected(ctx context.Context, selector string) ([]string, e
 }
 
 // one Promotion: look, ask, write.
-func (d *decideCommand) one(ctx context.Context, c *connection, me v1alpha1.Person, name string) error {
+func (d *decideCommand) one(ctx context.Context, c *connection, actor person.Actor, name string) error {
 	seen, err := c.readPlanned(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := d.sensible(seen, me); err != nil {
+	if err := d.sensible(actor, seen); err != nil {
 		return err
 	}
 	agreed, err := d.confirm(seen)
@@ -185,31 +185,29 @@ func (d *decideCommand) one(ctx context.Context, c *connection, me v1alpha1.Pers
 	if !agreed {
 		return fmt.Errorf("nothing was decided on promotion %q", name)
 	}
-	decided, err := d.write(ctx, c, me, seen)
+	decided, err := d.write(ctx, actor, seen)
 	if err != nil {
 		return err
 	}
-	return d.tell(ctx, c, me, decided)
+	return d.tell(ctx, c, actor.Me, decided)
 }
 
 // sensible refuses what cannot have been meant. Whether it is allowed is for the API server to say.
-func (d *decideCommand) sensible(seen *v1alpha1.Promotion, me v1alpha1.Person) error {
-	state, message := report.State(seen)
-	mine := indexOf(seen.Spec.Approvals, me.Username)
+func (d *decideCommand) sensible(actor person.Actor, seen *v1alpha1.Promotion) error {
+	err := actor.Decidable(seen, d.decision)
+	var ended *person.Ended
+	var started *person.Started
+	var unplanned *person.Unplanned
 	switch {
-	case report.Ended(seen):
-		return &ending{exitEnded, fmt.Errorf("promotion %q has ended as %s, and cannot be decided on any more: %s", seen.Name, state, message)}
-	case !seen.Status.StartTime.IsZero():
-		return fmt.Errorf("the rollout of promotion %q has started, and decisions are closed: stop it by `kubectl assent cancel %s`", seen.Name, seen.Name)
-	case d.decision == "" && mine < 0:
-		return fmt.Errorf("promotion %q has no decision of yours (%q) to withdraw", seen.Name, me.Username)
-	case d.decision == "":
-		return nil
+	case errors.As(err, &ended):
+		return &ending{exitEnded, fmt.Errorf("promotion %q has ended as %s, and cannot be decided on any more: %s", seen.Name, ended.State, ended.Message)}
+	case errors.As(err, &started):
+		return fmt.Errorf("%w: stop it by `kubectl assent cancel %s`", err, seen.Name)
+	case errors.As(err, &unplanned):
+		return hasPlan(seen)
+	case err != nil || d.decision == "":
+		return err
 	default:
 		return d.planned(seen)
 	}
-}
-
-func indexOf(approvals []v1alpha1.Approval, user string) int {
-	return slices.IndexFunc(approvals, func(a v1alpha1.Approval) bool { return a.User == user })
 }

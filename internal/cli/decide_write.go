@@ -5,16 +5,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/retry"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/person"
 )
 
 func parseSelector(selector string) (labels.Selector, error) {
@@ -42,67 +39,24 @@ var verbs = map[v1alpha1.Decision]struct{ ask, done string }{
 	v1alpha1.DecisionRejected: {"Reject", "rejected"},
 }
 
-// operation is one of a JSON patch (RFC 6902).
-type operation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value,omitempty"`
+// write the caller's own entry, and nothing else.
+func (d *decideCommand) write(ctx context.Context, actor person.Actor, seen *v1alpha1.Promotion) (*v1alpha1.Promotion, error) {
+	written, err := actor.Decide(ctx, seen, person.Decision{Decision: d.decision, Comment: d.comment})
+	return written, stale(seen, err)
 }
 
-// write the caller's own entry, and nothing else. It names everything that the guard would stamp, so that it is the same without stamping, and the plan that
-// was shown: where that has changed, the guard refuses (G7). The resource version keeps the entry's place in the list from changing in between.
-func (d *decideCommand) write(ctx context.Context, c *connection, me v1alpha1.Person, seen *v1alpha1.Promotion) (*v1alpha1.Promotion, error) {
-	current := seen.DeepCopy()
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		operations, err := d.operations(current, me, seen.Status.Plan.Digest)
-		if err != nil {
-			return err
-		}
-		written := current.DeepCopy()
-		err = c.patch(ctx, written, operations)
-		if !apierrors.IsConflict(err) {
-			current = written
-			return err
-		}
-		if readErr := c.read(ctx, seen.Name, current); readErr != nil {
-			return readErr
-		}
-		if current.UID != seen.UID {
-			return fmt.Errorf("promotion %q was deleted and created again meanwhile: look at it anew", seen.Name)
-		}
-		return err
-	})
-	if apierrors.IsForbidden(err) && d.decision != "" {
-		return nil, c.moved(ctx, seen, err)
-	}
-	return current, err
-}
-
-func (d *decideCommand) operations(current *v1alpha1.Promotion, me v1alpha1.Person, shown v1alpha1.Digest) ([]operation, error) {
-	at := indexOf(current.Spec.Approvals, me.Username)
-	place := fmt.Sprintf("/spec/approvals/%d", at)
-	entry := v1alpha1.Approval{User: me.Username, UID: me.UID, Groups: me.Groups, Decision: d.decision, Comment: d.comment, PlanDigest: shown}
-	operations := []operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: current.ResourceVersion}}
+// stale adds to an error what to do next where what was shown is not there any more.
+func stale(seen *v1alpha1.Promotion, err error) error {
+	var changed *person.PlanChanged
+	var replaced *person.Replaced
 	switch {
-	case d.decision == "" && at < 0:
-		return nil, fmt.Errorf("promotion %q has no decision of yours (%q) to withdraw any more", current.Name, me.Username)
-	case d.decision == "":
-		return append(operations, operation{Op: "remove", Path: place}), nil
+	case errors.As(err, &changed):
+		return fmt.Errorf("%w: look at the new one by `kubectl assent diff %s`, and decide again. The API server says: %s", err, seen.Name, changed.Refusal.Error())
+	case errors.As(err, &replaced):
+		return fmt.Errorf("%w: look at it anew", err)
+	default:
+		return err
 	}
-	if at >= 0 {
-		return append(operations, operation{Op: "replace", Path: place, Value: entry}), nil
-	}
-	return append(operations, operation{Op: "add", Path: "/spec/approvals/-", Value: entry}), nil
-}
-
-// moved tells a refusal because the plan has changed from one because of who decides.
-func (c *connection) moved(ctx context.Context, seen *v1alpha1.Promotion, refusal error) error {
-	current := &v1alpha1.Promotion{}
-	if err := c.read(ctx, seen.Name, current); err != nil || current.Status.Plan.Digest == seen.Status.Plan.Digest {
-		return refusal
-	}
-	return fmt.Errorf("the plan of promotion %q has changed since it was shown, and nothing was decided: look at the new one by `kubectl assent diff %s`, and decide again. The API server says: %s",
-		seen.Name, seen.Name, refusal.Error())
 }
 
 // tell what came of it. The operator counts decisions; whether it has done so in a moment is worth to wait for.
@@ -116,13 +70,4 @@ func (d *decideCommand) tell(ctx context.Context, c *connection, me v1alpha1.Per
 		}
 		d.progress(counted)
 	})
-}
-
-// patch by the operations of a JSON patch, and get what came of it.
-func (c *connection) patch(ctx context.Context, object client.Object, operations []operation) error {
-	text, err := json.Marshal(operations)
-	if err != nil {
-		return fmt.Errorf("writing a patch: %w", err)
-	}
-	return c.Patch(ctx, object, client.RawPatch(types.JSONPatchType, text), client.FieldOwner(v1alpha1.FieldManager))
 }

@@ -13,6 +13,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/assent-dev/assent/internal/person"
 	"github.com/assent-dev/assent/internal/plan"
 )
 
@@ -74,23 +75,13 @@ func nextStep(err error) string {
 		return "Name the cluster: set KUBECONFIG, or give --kubeconfig or --server."
 	case apierrors.IsUnauthorized(err):
 		return "The API server does not know who you are: sign in again, and look with `kubectl auth whoami`."
-	case isMissingAPI(err):
+	case person.IsMissingAPI(err):
 		return "Assent is not installed in this cluster, or another cluster is meant: see `kubectl config current-context`."
 	case utilnet.IsConnectionRefused(err) || isUnreachable(err):
 		return "The API server cannot be reached: see `kubectl cluster-info`, or name another cluster by --context."
 	default:
 		return ""
 	}
-}
-
-// isMissingAPI tells a kind that is not there from an object that is not there: only the latter has a name.
-func isMissingAPI(err error) bool {
-	var status apierrors.APIStatus
-	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
-		return false
-	}
-	details := status.Status().Details
-	return details == nil || details.Name == ""
 }
 
 func isUnreachable(err error) bool {

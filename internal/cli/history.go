@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 const formatCSV = "csv"
@@ -88,9 +89,9 @@ func (h *historyCommand) run(ctx context.Context) error {
 
 // tell what was asked for. Where that is just the newest of all, it is found by names and times, and little else is read.
 func (h *historyCommand) tell(ctx context.Context, c *connection, options []client.ListOption) (report.History, error) {
-	if h.release == "" && h.user == "" && h.limit > 0 && h.limit <= mostNewest {
-		history, err := c.newest(ctx, h.limit, options)
-		return h.cut(history), err
+	if h.release == "" && h.user == "" && h.limit > 0 && h.limit <= person.MostNewest {
+		records, err := person.Newest(ctx, c, h.limit, options...)
+		return h.cut(report.Tell(records)), err
 	}
 	var records []v1alpha1.AuditRecord
 	err := c.records(ctx, func(record *v1alpha1.AuditRecord) error {

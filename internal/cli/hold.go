@@ -5,14 +5,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/person"
 )
 
 type holdCommand struct {
@@ -117,13 +118,11 @@ func (h *holdCommand) stop(ctx context.Context, c *connection, name string) (cli
 	if before := environment.Spec.Hold.Reason; before != "" {
 		h.say("environment %q was on hold already: %s", name, before)
 	}
-	return environment, c.merge(ctx, environment, map[string]any{"spec": map[string]any{"hold": v1alpha1.Hold{Reason: h.reason}}})
+	return environment, c.anonymous().Hold(ctx, environment, h.reason)
 }
 
 func (h *holdCommand) stopProject(ctx context.Context, c *connection) (client.Object, error) {
-	namespace := &corev1.Namespace{}
-	namespace.Name = c.project
-	return namespace, c.merge(ctx, namespace, annotation(v1alpha1.AnnotationHold, h.reason))
+	return c.anonymous().HoldProject(ctx, c.project, h.reason)
 }
 
 func (h *holdCommand) goOn(ctx context.Context, c *connection, name string) (client.Object, error) {
@@ -131,21 +130,14 @@ func (h *holdCommand) goOn(ctx context.Context, c *connection, name string) (cli
 	if err := c.read(ctx, name, environment); err != nil {
 		return nil, err
 	}
-	if environment.Spec.Hold.Reason == "" && environment.Annotations[v1alpha1.AnnotationHold] == "" {
-		return nil, fmt.Errorf("environment %q is not on hold; whether its project is, `kubectl assent status %s` says", name, name)
+	err := c.anonymous().Resume(ctx, environment)
+	var free *person.Free
+	if errors.As(err, &free) {
+		return nil, fmt.Errorf("%w; whether its project is, `kubectl assent status %s` says", err, name)
 	}
-	change := annotation(v1alpha1.AnnotationHold, nil)
-	change["spec"] = map[string]any{"hold": nil}
-	return environment, c.merge(ctx, environment, change)
+	return environment, err
 }
 
 func (h *holdCommand) goOnProject(ctx context.Context, c *connection) (client.Object, error) {
-	namespace := &corev1.Namespace{}
-	namespace.Name = c.project
-	return namespace, c.merge(ctx, namespace, annotation(v1alpha1.AnnotationHold, nil))
-}
-
-// annotation is the change that sets one, or takes it away where the value is nil.
-func annotation(name string, value any) map[string]any {
-	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: value}}}
+	return c.anonymous().ResumeProject(ctx, c.project)
 }

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // together is how many questions are put to the API server at the same time.

@@ -14,8 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // againstLive compares a diff with what runs now, read as the caller.
@@ -63,7 +64,7 @@ func (s *session) anything() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking which kinds there are: %w", err)
 	}
-	scheme, err := newScheme()
+	scheme, err := person.NewScheme()
 	if err != nil {
 		return nil, err
 	}

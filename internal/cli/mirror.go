@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // mirror has the Environments and the Promotions that have not ended, as the API server has them now. Both are listed once, page by page, and then watched; where

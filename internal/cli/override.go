@@ -9,17 +9,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
-
-// overridable are the gates that break-glass can open.
-var overridable = []v1alpha1.Gate{
-	v1alpha1.GateRelease, v1alpha1.GateUpstream, v1alpha1.GateSoak, v1alpha1.GateApproval,
-	v1alpha1.GateWindow, v1alpha1.GateHold, v1alpha1.GateSchedule, v1alpha1.GateCheck,
-}
 
 type overrideCommand struct {
 	*session
@@ -61,8 +55,8 @@ Gates: ` + gateNames() + `. It needs the verb "override" on the Environment, as 
 }
 
 func gateNames() string {
-	text := make([]string, 0, len(overridable))
-	for _, gate := range overridable {
+	var text []string
+	for _, gate := range person.Overridable() {
 		text = append(text, string(gate))
 	}
 	return strings.Join(text, ", ")
@@ -72,9 +66,9 @@ func (o *overrideCommand) check(cmd *cobra.Command) ([]v1alpha1.OverridableGate,
 	var gates []v1alpha1.OverridableGate
 	for _, named := range o.gates {
 		known := false
-		for _, gate := range overridable {
+		for _, gate := range person.Overridable() {
 			if strings.EqualFold(named, string(gate)) {
-				gates, known = append(gates, v1alpha1.OverridableGate(gate)), true
+				gates, known = append(gates, gate), true
 			}
 		}
 		if !known {
@@ -96,7 +90,7 @@ func (o *overrideCommand) run(ctx context.Context, name string, gates []v1alpha1
 	if err != nil {
 		return err
 	}
-	me, err := c.whoami(ctx)
+	actor, err := c.actor(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,13 +114,9 @@ func (o *overrideCommand) run(ctx context.Context, name string, gates []v1alpha1
 	if !agreed {
 		return fmt.Errorf("nothing was overridden")
 	}
-	changed := seen.DeepCopy()
-	override := v1alpha1.PromotionOverride{Gates: gates, Reason: o.reason, PlanDigest: seen.Status.Plan.Digest, UsedBy: me}
-	if err := c.patch(ctx, changed, []operation{{Op: "add", Path: "/spec/override", Value: override}}); err != nil {
-		if apierrors.IsForbidden(err) {
-			return c.moved(ctx, seen, err)
-		}
-		return err
+	changed, err := actor.Override(ctx, seen, gates, o.reason)
+	if err != nil {
+		return stale(seen, err)
 	}
 	o.say("promotion.assent.dev/%s: override of %s is on record; somebody else has to acknowledge it once it was used", name, strings.Join(o.gates, ", "))
 	return o.finish(ctx, c, changed, o.output, o.waiting, judged(changed), o.progress)
@@ -151,7 +141,7 @@ It needs the verb "override" on the Environment, as the ClusterRole assent-overr
 		if err != nil {
 			return err
 		}
-		me, err := c.whoami(cmd.Context())
+		actor, err := c.actor(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -159,9 +149,8 @@ It needs the verb "override" on the Environment, as the ClusterRole assent-overr
 		if err := c.read(cmd.Context(), args[0], promotion); err != nil {
 			return err
 		}
-		note := v1alpha1.Acknowledgement{Username: me.Username, UID: me.UID, Groups: me.Groups, Comment: *comment}
-		if err := c.patch(cmd.Context(), promotion, []operation{{Op: "add", Path: "/spec/acknowledgement", Value: note}}); err != nil {
-			return err
+		if err := actor.Acknowledge(cmd.Context(), promotion, *comment); err != nil {
+			return stale(promotion, err)
 		}
 		s.say("promotion.assent.dev/%s acknowledged", args[0])
 		if output.forPeople() {

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // longestWait is how long --wait waits where nobody says otherwise: people decide, and a CI job must not run for ever.
@@ -76,57 +78,54 @@ It needs the verb "promote" on the Environment, as the ClusterRole assent-promot
 	cmd.Flags().StringSliceVar(&p.bundle, "bundle", nil, "Releases that RELEASE is a bundle of; it is created where it is not there yet.")
 	s.completesFlag(cmd, "bundle", anyRelease)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		promotion, err := p.request(cmd, args[0])
+		request, err := p.request(cmd, args[0])
 		if err != nil {
 			return err
 		}
-		return p.run(cmd.Context(), promotion)
+		return p.run(cmd.Context(), request)
 	}
 	return cmd
 }
 
 // request is what the flags ask for.
-func (p *promoteCommand) request(cmd *cobra.Command, release string) (*v1alpha1.Promotion, error) {
+func (p *promoteCommand) request(cmd *cobra.Command, release string) (person.Request, error) {
+	request := person.Request{Release: release, Environment: p.environment, Type: v1alpha1.PromotionTypePromote, Reason: p.reason}
 	if p.environment == "" {
-		return nil, misused(cmd, fmt.Errorf("name the Environment by --to"))
-	}
-	promotion := &v1alpha1.Promotion{
-		ObjectMeta: metav1.ObjectMeta{Name: stableName(release, p.environment)},
-		Spec:       v1alpha1.PromotionSpec{Release: release, Environment: p.environment, Type: v1alpha1.PromotionTypePromote, Reason: p.reason},
+		return request, misused(cmd, fmt.Errorf("name the Environment by --to"))
 	}
 	if p.at == "" {
-		return promotion, nil
+		return request, nil
 	}
 	if length, err := time.ParseDuration(p.at); err == nil && length > 0 {
-		promotion.Spec.NotBeforeTime = metav1.NewTime(now().Add(length).Truncate(time.Second))
-		return promotion, nil
+		request.NotBefore = metav1.NewTime(now().Add(length).Truncate(time.Second))
+		return request, nil
 	}
 	at, err := time.Parse(time.RFC3339, p.at)
 	if err != nil {
-		return nil, misused(cmd, fmt.Errorf("--at must be a time such as 2031-03-10T20:00:00Z, or a length of time such as 2h: %w", err))
+		return request, misused(cmd, fmt.Errorf("--at must be a time such as 2031-03-10T20:00:00Z, or a length of time such as 2h: %w", err))
 	}
-	promotion.Spec.NotBeforeTime = metav1.NewTime(at)
-	return promotion, nil
+	request.NotBefore = metav1.NewTime(at)
+	return request, nil
 }
 
-func (p *promoteCommand) run(ctx context.Context, request *v1alpha1.Promotion) error {
+func (p *promoteCommand) run(ctx context.Context, request person.Request) error {
 	c, err := p.connect()
 	if err != nil {
 		return err
 	}
 	if len(p.bundle) > 0 {
-		if err := p.gather(ctx, c, request.Spec.Release); err != nil {
+		if err := p.gather(ctx, c, request.Release); err != nil {
 			return err
 		}
 	}
-	promotion, err := p.ask(ctx, c, request)
+	asked, err := p.ask(ctx, c, request)
 	if err != nil {
 		return err
 	}
-	if asked, at := request.Spec.NotBeforeTime, promotion.Spec.NotBeforeTime; !asked.IsZero() && asked.After(at.Time) {
-		p.say("It is not scheduled as late as you ask: cancel it by `kubectl assent cancel %s`, and ask again.", promotion.Name)
+	if asked.Sooner {
+		p.say("It is not scheduled as late as you ask: cancel it by `kubectl assent cancel %s`, and ask again.", asked.Promotion.Name)
 	}
-	return p.finish(ctx, c, promotion, p.output, p.waiting, isPlanned, p.present)
+	return p.finish(ctx, c, asked.Promotion, p.output, p.waiting, isPlanned, p.present)
 }
 
 // gather Releases into a bundle of that name, unless it is there.
@@ -144,7 +143,7 @@ func (p *promoteCommand) gather(ctx context.Context, c *connection, name string)
 		release.Spec.Source.Bundle = append(release.Spec.Source.Bundle, v1alpha1.BundledRelease{Name: each})
 	}
 	err := c.Create(ctx, release.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
-	if !isTaken(err) {
+	if !apierrors.IsAlreadyExists(err) {
 		if err == nil {
 			p.say("release.assent.dev/%s created", name)
 		}
@@ -161,37 +160,22 @@ func (p *promoteCommand) gather(ctx context.Context, c *connection, name string)
 }
 
 // ask creates the Promotion, or takes up the one that asks for the same.
-func (s *session) ask(ctx context.Context, c *connection, request *v1alpha1.Promotion) (*v1alpha1.Promotion, error) {
-	me, err := c.whoami(ctx)
+func (s *session) ask(ctx context.Context, c *connection, request person.Request) (person.Asked, error) {
+	actor, err := c.actor(ctx)
 	if err != nil {
-		return nil, err
+		return person.Asked{}, err
 	}
-	request.Namespace, request.Spec.RequestedBy, request.Spec.Approvals = c.project, me, []v1alpha1.Approval{}
-	for number := 1; ; number++ {
-		promotion := request.DeepCopy()
-		promotion.Name = numbered(request.Name, number)
-		err := c.Create(ctx, promotion, client.FieldOwner(v1alpha1.FieldManager))
-		switch {
-		case err == nil:
-			s.say("promotion.assent.dev/%s created", promotion.Name)
-			return promotion, nil
-		case !isTaken(err):
-			return nil, err
-		}
-		present := &v1alpha1.Promotion{}
-		if err := c.read(ctx, promotion.Name, present); err != nil {
-			return nil, err
-		}
-		if asksForTheSame(present, request) && !report.Ended(present) {
-			s.say("promotion.assent.dev/%s has asked for it already, at %s", present.Name, present.CreationTimestamp.UTC().Format(time.RFC3339))
-			return present, nil
-		}
+	request.Project = c.project
+	asked, err := actor.Ask(ctx, request)
+	switch {
+	case err != nil:
+		return asked, err
+	case asked.Already:
+		s.say("promotion.assent.dev/%s has asked for it already, at %s", asked.Promotion.Name, asked.Promotion.CreationTimestamp.UTC().Format(time.RFC3339))
+	default:
+		s.say("promotion.assent.dev/%s created", asked.Promotion.Name)
 	}
-}
-
-func asksForTheSame(present, request *v1alpha1.Promotion) bool {
-	return present.Spec.Release == request.Spec.Release && present.Spec.Environment == request.Spec.Environment &&
-		present.Spec.Type == request.Spec.Type && present.DeletionTimestamp.IsZero()
+	return asked, nil
 }
 
 // present the plan in short and what it waits for.

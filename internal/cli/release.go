@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 func newRelease(s *session) *cobra.Command {
@@ -86,8 +87,8 @@ Whoever may change the Release may block it; unblocking needs the verb "unblock"
 		if strings.TrimSpace(*reason) == "" {
 			return misused(cmd, fmt.Errorf("say why by --reason: whoever wants to promote it reads it"))
 		}
-		return s.changeRelease(cmd.Context(), args[0], output, "blocked", func(*v1alpha1.Release) (any, error) {
-			return v1alpha1.ReleaseBlock{Reason: *reason}, nil
+		return s.changeRelease(cmd.Context(), args[0], output, "blocked", func(ctx context.Context, by person.Actor, release *v1alpha1.Release) error {
+			return by.Block(ctx, release, *reason)
 		})
 	}
 	return cmd
@@ -104,18 +105,17 @@ func newReleaseUnblock(s *session) *cobra.Command {
 	output := addOutput(cmd)
 	s.completes(cmd, anyRelease, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.changeRelease(cmd.Context(), args[0], output, "unblocked", func(release *v1alpha1.Release) (any, error) {
-			if release.Spec.Blocked.Reason == "" {
-				return nil, fmt.Errorf("release %q is not blocked", release.Name)
-			}
-			return nil, nil
+		return s.changeRelease(cmd.Context(), args[0], output, "unblocked", func(ctx context.Context, by person.Actor, release *v1alpha1.Release) error {
+			return by.Unblock(ctx, release)
 		})
 	}
 	return cmd
 }
 
-// changeRelease writes `spec.blocked`.
-func (s *session) changeRelease(ctx context.Context, name string, output *output, done string, blocked func(*v1alpha1.Release) (any, error)) error {
+// changeRelease changes one, and prints what has become of it.
+func (s *session) changeRelease(
+	ctx context.Context, name string, output *output, done string, change func(context.Context, person.Actor, *v1alpha1.Release) error,
+) error {
 	c, err := s.connect()
 	if err != nil {
 		return err
@@ -124,11 +124,7 @@ func (s *session) changeRelease(ctx context.Context, name string, output *output
 	if err := c.read(ctx, name, release); err != nil {
 		return err
 	}
-	value, err := blocked(release)
-	if err != nil {
-		return err
-	}
-	if err := c.merge(ctx, release, map[string]any{"spec": map[string]any{"blocked": value}}); err != nil {
+	if err := change(ctx, c.anonymous(), release); err != nil {
 		return err
 	}
 	s.say("release.assent.dev/%s %s", name, done)

@@ -41,7 +41,8 @@ func newReleaseCreate(s *session) *cobra.Command {
 		Use:   "create [NAME] --application APPLICATION --version VERSION --oci|--git|--helm|--inline|--bundle …",
 		Short: "Create a Release from flags and from what CI says about its run",
 		Long: `Create a Release. Its name is APPLICATION-VERSION where none is given. The commit, the author, the branch and the link to the run come from the
-environment of GitHub Actions, GitLab CI or Jenkins where no flag says otherwise.
+environment of GitHub Actions, GitLab CI or Jenkins where no flag says otherwise. Elsewhere, as in Tekton, whose steps are told nothing of their run, set
+ASSENT_BUILD_COMMIT, ASSENT_BUILD_URL, ASSENT_BUILD_AUTHOR and ASSENT_BUILD_BRANCH.
 
 A tag of --oci is resolved to its digest once, by the operator; --digest pins it at once. Images of --image are pinned to the digest that their tag has now. With --wait the command ends when the content has been fetched, or cannot be.
 
@@ -121,6 +122,9 @@ func (r *releaseCreate) complete(ctx context.Context, args []string) error {
 		spec.Notes = notes
 	}
 	spec.Build = fromCI(spec.Build, os.Getenv)
+	if advice := tektonAdvice(spec.Build, exists); advice != "" {
+		r.say("%s", advice)
+	}
 	return nil
 }
 
@@ -172,6 +176,11 @@ func (r *releaseCreate) file(name string) (string, error) {
 	}
 	text, err := os.ReadFile(name) //nolint:gosec // the file that whoever runs this has named
 	return string(text), err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (r *releaseCreate) run(ctx context.Context) error {

@@ -5,14 +5,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 type rollbackCommand struct {
@@ -74,14 +74,11 @@ func (r *rollbackCommand) run(ctx context.Context, name string) error {
 	if !agreed {
 		return fmt.Errorf("nothing was asked for")
 	}
-	promotion, err := r.ask(ctx, c, &v1alpha1.Promotion{
-		ObjectMeta: metav1.ObjectMeta{Name: stableName(release, name, "rollback")},
-		Spec:       v1alpha1.PromotionSpec{Release: release, Environment: name, Type: v1alpha1.PromotionTypeRollback, Reason: r.reason},
-	})
+	asked, err := r.ask(ctx, c, person.Request{Release: release, Environment: name, Type: v1alpha1.PromotionTypeRollback, Reason: r.reason})
 	if err != nil {
 		return err
 	}
-	return r.finish(ctx, c, promotion, r.output, r.waiting, isPlanned, func(planned *v1alpha1.Promotion) {
+	return r.finish(ctx, c, asked.Promotion, r.output, r.waiting, isPlanned, func(planned *v1alpha1.Promotion) {
 		if planned.Status.Plan.Digest != "" {
 			fmt.Fprint(r.Out, report.Differ(planned).Text(r.style())+"\n")
 		}
@@ -91,21 +88,10 @@ func (r *rollbackCommand) run(ctx context.Context, name string) error {
 
 // back is the Release to go back to.
 func (r *rollbackCommand) back(environment *v1alpha1.Environment) (string, error) {
-	status := environment.Status
-	succeeded := func(release string) bool {
-		return slices.ContainsFunc(status.Releases, func(s v1alpha1.SucceededRelease) bool { return s.Name == release })
+	release, err := person.Back(environment, r.release)
+	var none *person.NoWayBack
+	if errors.As(err, &none) && none.Release != "" && environment.Status.Current.Release != "" {
+		return "", fmt.Errorf("%w; those that have are in `kubectl assent history --environment %s`", err, environment.Name)
 	}
-	switch {
-	case status.Current.Release == "":
-		return "", fmt.Errorf("nothing has succeeded in environment %q yet: there is nothing to go back to", environment.Name)
-	case r.release == "" && status.Previous.Release == "":
-		return "", fmt.Errorf("nothing ran in environment %q before %q: there is nothing to go back to", environment.Name, status.Current.Release)
-	case r.release == "":
-		return status.Previous.Release, nil
-	case !succeeded(r.release):
-		return "", fmt.Errorf("release %q has not succeeded in environment %q, and nothing can go back to it; those that have are in `kubectl assent history --environment %s`",
-			r.release, environment.Name, environment.Name)
-	default:
-		return r.release, nil
-	}
+	return release, err
 }

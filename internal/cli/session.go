@@ -16,8 +16,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // session is what every command has: where it reads and prints, and the flags that all share.

@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/promotion"
+	"github.com/assent-dev/assent/internal/report"
 	"github.com/assent-dev/assent/internal/rules"
 )
 

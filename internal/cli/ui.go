@@ -15,8 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/cli/screen"
+	"github.com/assent-dev/assent/internal/person"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // refresh is how often the time on the screen, and what the caller may do, are looked at anew where nothing else changes.
@@ -182,10 +183,8 @@ func (w *window) read() tea.Msg {
 
 // decide as `approve` and `reject` do.
 func (w *window) decide(asked screen.Decide) tea.Msg {
-	there := *w.mirror.connection
-	there.project = asked.Promotion.Namespace
 	command := &decideCommand{session: w.session, decision: asked.Decision, comment: asked.Comment}
-	if _, err := command.write(w.ctx, &there, w.me, asked.Promotion); err != nil {
+	if _, err := command.write(w.ctx, person.Actor{Client: w.mirror.connection, Me: w.me}, asked.Promotion); err != nil {
 		return decided{message: "error: " + explained(err)}
 	}
 	return decided{message: fmt.Sprintf("promotion %q %s", asked.Promotion.Name, verbs[asked.Decision].done), close: true}

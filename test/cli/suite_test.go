@@ -55,6 +55,7 @@ func TestSessions(t *testing.T) {
 	t.Run("on a terminal, watching redraws in place", func(t *testing.T) { testWatchesOnATerminal(t, connected) })
 	t.Run("the matrix has the form that the terminal has room for", func(t *testing.T) { testMatrixByWidth(t, connected) })
 	t.Run("on a full screen, plans are looked at and decided on", func(t *testing.T) { testFullScreen(t, connected) })
+	t.Run("shells complete names of what is there", func(t *testing.T) { testCompletion(t, connected) })
 	t.Run("the examples of the page work one after the other", func(t *testing.T) { testPage(t, connected) })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",

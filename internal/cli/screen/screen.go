@@ -18,8 +18,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 // Data is what there is to show.

@@ -17,8 +17,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/cli/screen"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	"github.com/assent-dev/assent/internal/plan"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 func object(t *testing.T, text string) *unstructured.Unstructured {

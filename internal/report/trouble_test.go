@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 func pod(name string, created time.Duration, change func(*corev1.PodStatus)) corev1.Pod {

@@ -53,9 +53,9 @@ type Standing struct {
 func Stand(environment *v1alpha1.Environment, promotions []v1alpha1.Promotion) Standing {
 	status := environment.Status
 	standing := Standing{
-		Project: environment.Namespace, Environment: environment.Name, Application: environment.Spec.Application, Stage: stage(environment),
+		Project: environment.Namespace, Environment: environment.Name, Application: environment.Spec.Application, Stage: StageOf(environment),
 		Release: status.Current.Release, Version: status.Current.Version, Promotion: status.Current.Promotion, SinceTime: status.Current.SinceTime,
-		Previous: status.Previous.Release, Hold: held(environment), Drifted: status.Drifted, Overrides: status.Overrides,
+		Previous: status.Previous.Release, Hold: Held(environment), Drifted: status.Drifted, Overrides: status.Overrides,
 		Conditions: append([]metav1.Condition{}, status.Conditions...), Promotions: []Explanation{}, progress: map[string]string{},
 	}
 	open := slices.DeleteFunc(slices.Clone(promotions), func(p v1alpha1.Promotion) bool { return Ended(&p) })
@@ -69,11 +69,13 @@ func Stand(environment *v1alpha1.Environment, promotions []v1alpha1.Promotion) S
 	return standing
 }
 
-func stage(environment *v1alpha1.Environment) string {
+// StageOf an Environment is the column that it stands in.
+func StageOf(environment *v1alpha1.Environment) string {
 	return cmp.Or(environment.Status.Stage, environment.Spec.Stage, environment.Name)
 }
 
-func held(environment *v1alpha1.Environment) string {
+// Held says why an Environment is on hold; empty where it is not. That its whole project is held is not to be seen of it.
+func Held(environment *v1alpha1.Environment) string {
 	return cmp.Or(environment.Spec.Hold.Reason, environment.Annotations[v1alpha1.AnnotationHold])
 }
 

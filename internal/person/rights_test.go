@@ -1,7 +1,7 @@
 // Copyright The Assent Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package person
 
 import (
 	"testing"

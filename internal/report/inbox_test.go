@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 func TestWhoCouldStillApprove(t *testing.T) {
@@ -30,6 +30,7 @@ func TestWhoCouldStillApprove(t *testing.T) {
 		status    []v1alpha1.RuleStatus
 		approvals []v1alpha1.Approval
 		self      v1alpha1.SelfApproval
+		machines  v1alpha1.ServiceAccountApproval
 		want      bool
 	}{
 		"a member of the group that is missing": {
@@ -43,10 +44,13 @@ func TestWhoCouldStillApprove(t *testing.T) {
 		"who has decided on another plan":         {me: v1alpha1.Person{Username: "erin"}, status: missing("default"), approvals: []v1alpha1.Approval{{User: "erin", PlanDigest: "sha256:0"}}, want: true},
 		"not who has asked":                       {me: v1alpha1.Person{Username: "bob"}, status: missing("default")},
 		"who has asked, where the own one counts": {me: v1alpha1.Person{Username: "bob"}, status: missing("default"), self: v1alpha1.SelfApprovalAllowed, want: true},
+		"not a service account":                   {me: v1alpha1.Person{Username: "system:serviceaccount:shop:ci"}, status: missing("default")},
+		"a service account, where they count": {
+			me: v1alpha1.Person{Username: "system:serviceaccount:shop:ci"}, status: missing("default"), machines: v1alpha1.ServiceAccountApprovalAllowed, want: true},
 	} {
 		p := blocked()
 		p.Spec.Approvals, p.Status.Approvals.Rules = row.approvals, row.status
-		environment := &v1alpha1.Environment{Spec: v1alpha1.EnvironmentSpec{Approval: v1alpha1.ApprovalPolicy{Rules: row.rules, SelfApproval: row.self}}}
+		environment := &v1alpha1.Environment{Spec: v1alpha1.EnvironmentSpec{Approval: v1alpha1.ApprovalPolicy{Rules: row.rules, SelfApproval: row.self, ServiceAccounts: row.machines}}}
 		if got := report.CouldApprove(p, environment, row.me); got != row.want {
 			t.Errorf("%s: %t", name, got)
 		}

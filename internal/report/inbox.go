@@ -5,6 +5,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
@@ -16,11 +17,13 @@ func AwaitsApproval(promotion *v1alpha1.Promotion) bool {
 		slices.ContainsFunc(promotion.Status.Blockers, func(b v1alpha1.Blocker) bool { return b.Gate == v1alpha1.GateApproval })
 }
 
-// CouldApprove says whether an approval of this person is still missing: they have not decided on this plan, it is not their own request where that does not count,
-// and a rule that is not met is open to them. Whether they hold the verb is for the API server to say.
+// CouldApprove says whether an approval of this person is still missing: they have not decided on this plan, it is neither their own request
+// nor are they a service account where that does not count, and a rule that is not met is open to them. Whether they hold the verb is for the API server to say.
 func CouldApprove(promotion *v1alpha1.Promotion, environment *v1alpha1.Environment, me v1alpha1.Person) bool {
 	policy := environment.Spec.Approval
-	if Decided(promotion, me) || (promotion.Spec.RequestedBy.Username == me.Username && policy.SelfApproval != v1alpha1.SelfApprovalAllowed) {
+	own := promotion.Spec.RequestedBy.Username == me.Username && policy.SelfApproval != v1alpha1.SelfApprovalAllowed
+	machine := strings.HasPrefix(me.Username, "system:serviceaccount:") && policy.ServiceAccounts != v1alpha1.ServiceAccountApprovalAllowed
+	if Decided(promotion, me) || own || machine {
 		return false
 	}
 	return slices.ContainsFunc(promotion.Status.Approvals.Rules, func(status v1alpha1.RuleStatus) bool {

@@ -44,15 +44,19 @@ type Cell struct {
 
 // Arrange Environments into a matrix.
 func Arrange(environments []v1alpha1.Environment) Matrix {
-	matrix := Matrix{TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Matrix"}, Stages: stages(environments), Items: []Cell{}}
+	all := make([]*v1alpha1.Environment, 0, len(environments))
+	for i := range environments {
+		all = append(all, &environments[i])
+	}
+	matrix := Matrix{TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Matrix"}, Stages: Stages(all), Items: []Cell{}}
 	for i := range environments {
 		environment := &environments[i]
 		current := environment.Status.Current
 		matrix.Items = append(matrix.Items, Cell{
-			Project: environment.Namespace, Application: environment.Spec.Application, Stage: stage(environment), Environment: environment.Name,
+			Project: environment.Namespace, Application: environment.Spec.Application, Stage: StageOf(environment), Environment: environment.Name,
 			Release: current.Release, Version: current.Version, SinceTime: current.SinceTime,
 			Healthy: statusOf(environment, v1alpha1.ConditionHealthy), InSync: statusOf(environment, v1alpha1.ConditionInSync),
-			Waiting: number(environment.Status.WaitingCount), Hold: held(environment),
+			Waiting: number(environment.Status.WaitingCount), Hold: Held(environment),
 		})
 	}
 	slices.SortFunc(matrix.Items, func(a, b Cell) int {
@@ -70,15 +74,19 @@ func statusOf(environment *v1alpha1.Environment, condition string) metav1.Condit
 	return found.Status
 }
 
-// stages in the order of `after`: by the longest way to one of their Environments, then by name.
-func stages(environments []v1alpha1.Environment) []string {
+// Stages of Environments in the order of `after`: by the longest way to one of their Environments, then by name.
+func Stages(environments []*v1alpha1.Environment) []string {
 	type name struct{ project, environment string }
-	after := map[name][]string{}
-	for i := range environments {
-		after[name{environments[i].Namespace, environments[i].Name}] = environments[i].Spec.After
+	after := make(map[name][]string, len(environments))
+	for _, environment := range environments {
+		after[name{environment.Namespace, environment.Name}] = environment.Spec.After
 	}
+	known := make(map[name]int, len(environments))
 	var depth func(of name, seen []name) int
 	depth = func(of name, seen []name) int {
+		if found, is := known[of]; is {
+			return found
+		}
 		if slices.Contains(seen, of) { // they wait for each other, which the operator says of them
 			return 0
 		}
@@ -86,12 +94,15 @@ func stages(environments []v1alpha1.Environment) []string {
 		for _, before := range after[of] {
 			deepest = max(deepest, 1+depth(name{of.project, before}, append(seen, of)))
 		}
+		if len(seen) == 0 { // in the midst of a circle it is not the whole way
+			known[of] = deepest
+		}
 		return deepest
 	}
 	depths := map[string]int{}
-	for i := range environments {
-		at := stage(&environments[i])
-		depths[at] = max(depths[at], depth(name{environments[i].Namespace, environments[i].Name}, nil))
+	for _, environment := range environments {
+		at := StageOf(environment)
+		depths[at] = max(depths[at], depth(name{environment.Namespace, environment.Name}, nil))
 	}
 	ordered := make([]string, 0, len(depths))
 	for at := range depths {

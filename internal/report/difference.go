@@ -73,7 +73,7 @@ func (d Difference) Text(style Style) string {
 // Summary is what changes, without the diff.
 func (d Difference) Summary(style Style) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s to %s: %s\n", style.Bold(d.Release), style.Bold(d.Environment), d.counts())
+	fmt.Fprintf(&out, "%s to %s: %s\n", style.Bold(d.Release), style.Bold(d.Environment), d.Counts())
 	for _, change := range d.Changes {
 		fmt.Fprintf(&out, "  %s %s %s\n", actionText(style, change.Action), change.Kind, shown(change.Name))
 	}
@@ -92,7 +92,8 @@ var actions = []struct {
 	{v1alpha1.ChangePrune, "deleted"},
 }
 
-func (d Difference) counts() string {
+// Counts says how many objects the plan creates, updates and deletes.
+func (d Difference) Counts() string {
 	var parts []string
 	for _, each := range actions {
 		n := len(slices.DeleteFunc(slices.Clone(d.Changes), func(c v1alpha1.Change) bool { return c.Action != each.action }))

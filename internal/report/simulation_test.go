@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
-	"github.com/assent-dev/assent/internal/cli/report"
 	decision "github.com/assent-dev/assent/internal/promotion"
+	"github.com/assent-dev/assent/internal/report"
 )
 
 func TestASimulationSaysWhatWouldHaveGoneAnotherWay(t *testing.T) {
