@@ -13,31 +13,46 @@ import (
 	"testing"
 )
 
-// checkUsers looks who the API server takes the holder of each kubeconfig for.
+// checkUsers looks who the API server takes the holder of each kubeconfig for, and the holder of each token.
 func checkUsers(t *testing.T, c *cluster) {
 	t.Helper()
+	server := kubectl(t, c, administrator, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
 	for _, u := range people() {
-		var review struct {
-			Status struct {
-				UserInfo struct {
-					Username string
-					Groups   []string
-				}
-			}
+		checkUser(t, u, kubectl(t, c, u, "auth", "whoami", "-o", "json"))
+		token, err := os.ReadFile(c.dir.usersToken(u))
+		if err != nil {
+			t.Fatal(err)
 		}
-		answer := kubectl(t, c, u, "auth", "whoami", "-o", "json")
-		if err := json.Unmarshal([]byte(answer), &review); err != nil {
-			t.Fatalf("%v in %s", err, answer)
+		arguments := []string{"--kubeconfig=" + os.DevNull, "--server=" + server, "--certificate-authority=" + c.dir.pki("ca.crt"), "--token=" + strings.TrimSpace(string(token))}
+		answer, err := exec.CommandContext(t.Context(), c.dir.binary("kubectl"), append(arguments, "auth", "whoami", "-o", "json")...).Output()
+		if err != nil {
+			t.Fatalf("the token of %s: %v", u.name, err)
 		}
-		got := review.Status.UserInfo
-		want := append(slices.Clone(u.groups), "system:authenticated")
-		if got.Username != u.name || !slices.Equal(slices.Sorted(slices.Values(got.Groups)), slices.Sorted(slices.Values(want))) {
-			t.Errorf("%s is %q with the groups %q, want %q", u.name, got.Username, got.Groups, want)
-		}
+		checkUser(t, u, string(answer))
 	}
 	mallory := user{name: "mallory"}
 	if output, err := kubectlCommand(t, c, mallory, "get", "pods").CombinedOutput(); err == nil || !strings.Contains(string(output), "Forbidden") {
 		t.Errorf("mallory, to whom nothing was granted, may list pods: %v, %s", err, output)
+	}
+}
+
+func checkUser(t *testing.T, u user, answer string) {
+	t.Helper()
+	var review struct {
+		Status struct {
+			UserInfo struct {
+				Username, UID string
+				Groups        []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(answer), &review); err != nil {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	got := review.Status.UserInfo
+	want := append(slices.Clone(u.groups), "system:authenticated")
+	if got.Username != u.name || got.UID != "" || !slices.Equal(slices.Sorted(slices.Values(got.Groups)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("%s is %q with the UID %q and the groups %q, want %q", u.name, got.Username, got.UID, got.Groups, want)
 	}
 }
 

@@ -19,8 +19,9 @@ const startPatience = 2 * time.Minute
 
 // cluster is one control plane with all that belongs to it.
 type cluster struct {
-	dir directory
-	out io.Writer
+	dir    directory
+	out    io.Writer
+	issuer issuer
 }
 
 func newCluster(dir string, out io.Writer) (*cluster, error) {
@@ -108,6 +109,9 @@ func (c *cluster) ensure(ctx context.Context) (*launch, error) {
 		return nil, err
 	}
 	if exists(c.dir.ready()) && allAlive(processes) {
+		if !c.issuer.trustedBy(c.dir, processes) {
+			return nil, fmt.Errorf("the cluster in %s runs already, and does not trust the issuer %q: stop it with `down` first", c.dir, c.issuer.url)
+		}
 		c.say("The cluster in %s runs already.", c.dir)
 		return nil, nil
 	}
@@ -156,7 +160,7 @@ func (c *cluster) startAt(ctx context.Context, programs binaries, at addresses) 
 	if err := errors.Join(c.dir.removeData(), c.dir.removeLogs()); err != nil {
 		return nil, err
 	}
-	if err := configure(c.dir, at, programs); err != nil {
+	if err := errors.Join(configure(c.dir, at, programs), c.issuer.configure(c.dir)); err != nil {
 		return nil, errors.Join(err, c.dir.removeData())
 	}
 	started := newLaunch(c.dir)
@@ -173,7 +177,7 @@ func (c *cluster) startComponents(ctx context.Context, l *launch, at addresses) 
 		return err
 	}
 	c.say("Starting etcd and the API server; waiting for %s/readyz.", at.apiServer())
-	if err := errors.Join(l.start(etcd(c.dir, at)), l.start(apiServer(c.dir, at))); err != nil {
+	if err := errors.Join(l.start(etcd(c.dir, at)), l.start(apiServer(c.dir, at, c.issuer))); err != nil {
 		return err
 	}
 	if err := l.await(ctx, "the API server", api.ready); err != nil {

@@ -55,8 +55,8 @@ func etcd(d directory, a addresses) component {
 }
 
 // apiServer serves with RBAC, with all admission plugins that are on by default, and with an audit log.
-func apiServer(d directory, a addresses) component {
-	return component{"kube-apiserver", []string{
+func apiServer(d directory, a addresses, trusted issuer) component {
+	return component{"kube-apiserver", append([]string{
 		"--etcd-servers=" + a.etcd(),
 		"--bind-address=" + loopback,
 		"--advertise-address=" + loopback,
@@ -67,6 +67,7 @@ func apiServer(d directory, a addresses) component {
 		"--tls-cert-file=" + d.pki("apiserver.crt"),
 		"--tls-private-key-file=" + d.pki("apiserver.key"),
 		"--client-ca-file=" + d.pki("ca.crt"),
+		"--token-auth-file=" + d.tokens(),
 		"--authorization-mode=Node,RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + d.pki("service-accounts.key"),
@@ -77,7 +78,7 @@ func apiServer(d directory, a addresses) component {
 		// Suites read the log from where it stood: it must not begin anew at the 100 MiB that are the default. In MiB.
 		"--audit-log-maxsize=1000000",
 		"--profiling=false",
-	}}
+	}, trusted.arguments(d)...)}
 }
 
 // controllerManager runs every controller that is on by default: without the one for the nodes' life cycle, for example, nodes

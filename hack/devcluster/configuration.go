@@ -42,6 +42,7 @@ func configure(d directory, a addresses, b binaries) error {
 	for _, step := range []func() error{
 		func() error { return writePKI(d, ca) },
 		func() error { return writeKubeconfigs(d, a.apiServer(), ca) },
+		func() error { return writeTokens(d) },
 		func() error { return os.WriteFile(d.auditPolicy(), []byte(auditPolicy), 0o600) },
 		func() error { return writeKwokConfig(d.kwokConfig(), b) },
 		func() error { return linkBinaries(d, b) },

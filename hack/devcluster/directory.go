@@ -11,7 +11,7 @@ import (
 )
 
 // directory is where everything about one cluster is kept. Its paths are what users and tests rely on:
-// `kubeconfig`, `users/NAME.kubeconfig`, `bin/kubectl`, `audit.log` and `logs/COMPONENT.log`.
+// `kubeconfig`, `users/NAME.kubeconfig`, `users/NAME.token`, `bin/kubectl`, `audit.log` and `logs/COMPONENT.log`.
 type directory string
 
 func (d directory) path(elements ...string) string {
@@ -20,6 +20,8 @@ func (d directory) path(elements ...string) string {
 
 func (d directory) kubeconfig() string            { return d.path("kubeconfig") }
 func (d directory) usersKubeconfig(u user) string { return d.path("users", u.name+".kubeconfig") }
+func (d directory) usersToken(u user) string      { return d.path("users", u.name+".token") }
+func (d directory) tokens() string                { return d.pki("tokens.csv") }
 func (d directory) pki(name string) string        { return d.path("pki", name) }
 func (d directory) binary(name string) string     { return d.path("bin", name) }
 func (d directory) log(component string) string   { return d.path("logs", component+".log") }

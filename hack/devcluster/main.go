@@ -55,6 +55,8 @@ func execute(ctx context.Context, arguments []string) error {
 	}
 	dir := flags.String("dir", ".devcluster", "directory of the cluster; each directory is a cluster of its own")
 	killed := flags.Bool("kill", false, "with restart: do not let the component finish what is under way")
+	var trusted issuer
+	trusted.flags(flags)
 	if len(arguments) == 0 {
 		flags.Usage()
 		return errors.New("a command is required: build, up, run, down or restart")
@@ -69,10 +71,14 @@ func execute(ctx context.Context, arguments []string) error {
 	case !restarts && flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if err := trusted.check(); err != nil {
+		return err
+	}
 	c, err := newCluster(*dir, os.Stdout)
 	if err != nil {
 		return err
 	}
+	c.issuer = trusted
 	switch arguments[0] {
 	case "build":
 		_, err = build(ctx, os.Stdout)

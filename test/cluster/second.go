@@ -13,7 +13,8 @@ import (
 
 // Second starts another local cluster, for what is rolled out to a remote one, and returns how to stop it. Its directory is in the first one's, so
 // that a cluster which a killed test has left running is found again, and stopped by the next. It has its own certificate authority; Assent is not installed there.
-func (c *Cluster) Second(ctx context.Context) (second *Cluster, stop func(context.Context) error, err error) {
+// Options are those of the launcher's `up`.
+func (c *Cluster) Second(ctx context.Context, options ...string) (second *Cluster, stop func(context.Context) error, err error) {
 	root, err := repository()
 	if err != nil {
 		return nil, nil, err
@@ -23,7 +24,12 @@ func (c *Cluster) Second(ctx context.Context) (second *Cluster, stop func(contex
 	if err := run(ctx, "go", "-C", filepath.Join(root, "hack", "devcluster"), "build", "-o", launcher, "."); err != nil {
 		return nil, nil, fmt.Errorf("building the launcher of the local cluster: %w", err)
 	}
-	if err := run(ctx, launcher, "up", "--dir", second.dir); err != nil {
+	if len(options) > 0 { // one that is left would be as another test wanted it
+		if err := run(ctx, launcher, "down", "--dir", second.dir); err != nil {
+			return nil, nil, fmt.Errorf("stopping an earlier second cluster: %w", err)
+		}
+	}
+	if err := run(ctx, launcher, append([]string{"up", "--dir", second.dir}, options...)...); err != nil {
 		return nil, nil, fmt.Errorf("starting a second cluster: %w", err)
 	}
 	return second, func(ctx context.Context) error {
