@@ -1,7 +1,7 @@
 // Copyright The Assent Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command assent is the operator.
+// Command assent is the operator, and the dashboard.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/assent-dev/assent/controllers"
+	"github.com/assent-dev/assent/internal/dashboard"
 )
 
 func main() {
@@ -30,29 +32,65 @@ func main() {
 
 // run starts the subcommand that the arguments name; the operator if they name none.
 func run(args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "controller" {
-		args = args[1:]
+	name := "controller"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
 	}
-	var options controllers.Options
-	flags := flag.NewFlagSet("assent controller", flag.ContinueOnError)
+	flags := flag.NewFlagSet("assent "+name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	options.BindFlags(flags)
 	ctrl.RegisterFlags(flags)
-	if err := flags.Parse(args); err != nil {
-		return err
+	switch name {
+	case "controller":
+		return runController(flags, args, stdout, stderr)
+	case "dashboard":
+		return runDashboard(flags, args, stderr)
+	default:
+		return fmt.Errorf("unknown argument %q: the subcommands are `controller` and `dashboard`, and the rest are flags (--help lists them)", name)
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unknown argument %q: the subcommand is `controller`, and the rest are flags (--help lists them)", flags.Arg(0))
+}
+
+func runController(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	var options controllers.Options
+	options.BindFlags(flags)
+	if err := parse(flags, args); err != nil {
+		return err
 	}
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	logger, err := newLogger(options, stderr)
-	if err != nil {
+	if err := setLogger(options.LogFormat, options.LogLevel, stderr); err != nil {
 		return err
 	}
-	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	return operate(options, stdout)
+}
+
+func runDashboard(flags *flag.FlagSet, args []string, stderr io.Writer) error {
+	var options dashboard.Options
+	options.BindFlags(flags)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	if err := setLogger(options.LogFormat, options.LogLevel, stderr); err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server (--kubeconfig, KUBECONFIG, or the pod's own account, of which nothing but the address is used): %w", err)
+	}
+	return dashboard.Run(ctrl.SetupSignalHandler(), options, config, ctrl.Log)
+}
+
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q: after the subcommand there are flags alone (--help lists them)", flags.Arg(0))
+	}
+	return nil
 }
 
 // collectAt is how much garbage there may be, in percent of what is in use, before it is collected. Nearly all that is in use is the cache, which stays: at Go's
@@ -90,14 +128,16 @@ func operate(options controllers.Options, lines io.Writer) error {
 	return controllers.Run(ctrl.SetupSignalHandler(), mgr)
 }
 
-func newLogger(options controllers.Options, out io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level must be debug, info, warn or error, not %q", options.LogLevel)
+func setLogger(format, level string, out io.Writer) error {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", level)
 	}
-	handlerOptions := &slog.HandlerOptions{Level: level}
-	if options.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, handlerOptions)), nil
+	options := &slog.HandlerOptions{Level: least}
+	handler := slog.Handler(slog.NewJSONHandler(out, options))
+	if format == "text" {
+		handler = slog.NewTextHandler(out, options)
 	}
-	return slog.New(slog.NewTextHandler(out, handlerOptions)), nil
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
+	return nil
 }

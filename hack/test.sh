@@ -8,7 +8,7 @@
 #
 # First the tests that need no cluster; then the suites: the packages whose tests use test/cluster. They run on clusters that are started in
 # directories of their own and always stopped, and find them in ASSENT_DEVCLUSTER. The longest suite, test/e2e, mostly waits: it has a cluster
-# for itself, and beside it the others run on another one, one after the other. What they say begins with a bar.
+# for itself until it has ended, and then the dashboard has it; beside it the others run on another one, one after the other. What they say begins with a bar.
 set -eu
 cd "$(dirname "$0")/.."
 started=$(date +%s)
@@ -72,6 +72,8 @@ if [ "$what" = apps ]; then
 fi
 
 if [ -z "$what" ] || [ "$what" = unit ]; then
+  say "finding the shells that a test types into, and the browser that looks at the dashboard"
+  sh hack/packages.sh bash bash-completion zsh fish chromium
   say "finding the tests"
   suites=$(go list -test -f '{{if .ForTest}}{{else}}{{$p := .ImportPath}}{{range .Deps}}{{if eq . "github.com/assent-dev/assent/test/cluster"}}{{$p}}{{end}}{{end}}{{end}}' ./... |
     sed -n 's/\.test$//p')
@@ -124,7 +126,9 @@ mutation)
 esac
 
 module=$(go list -m)
-others=$(echo "$suites" | grep -vx -e "$module/test/e2e" -e "$module/test/guard"; echo "$module/test/guard")
+# Those of the dashboard come after test/e2e, on its cluster: so both are done at about the same time.
+after=$(echo "$suites" | grep "^$module/test/dashboard/")
+others=$(echo "$suites" | grep -v "^$module/test/dashboard/" | grep -vx -e "$module/test/e2e" -e "$module/test/guard"; echo "$module/test/guard")
 say "running test/e2e, for about ten minutes, and beside it, on another cluster: $(echo "$others" | tr '\n' ' ')"
 {
   tests_beside && touch "$work/passed"
@@ -132,7 +136,11 @@ say "running test/e2e, for about ten minutes, and beside it, on another cluster:
 lane=$!
 start_cluster main
 go test -v -count 1 -timeout 30m ./test/e2e
-say "test/e2e has passed: waiting for the tests beside"
+for suite in $after; do
+  say "running ${suite#"$module/"}"
+  go test -v -count 1 -timeout 20m "$suite"
+done
+say "all that runs here has passed: waiting for the tests beside"
 wait "$lane"
 lane=
 [ -e "$work/passed" ]

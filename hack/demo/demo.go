@@ -23,6 +23,8 @@ type demo struct {
 	dir, shown string
 	// stops are what ends the things that were started; the last comes first.
 	stops []func() error
+	// dashboard is its address.
+	dashboard string
 }
 
 func newDemo(dir string, wanted mode, out *os.File) (*demo, error) {
@@ -70,6 +72,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return d.play(ctx, story)
 	}
 	d.show(story)
+	if err := d.showDashboard(); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
@@ -86,6 +91,9 @@ func (d *demo) prepare(ctx context.Context, fail context.CancelCauseFunc) ([]rel
 		return nil, err
 	}
 	if err := d.startOperator(ctx, fail); err != nil {
+		return nil, err
+	}
+	if err := d.startDashboard(ctx, fail); err != nil {
 		return nil, err
 	}
 	releases, err := d.publish(ctx)
