@@ -132,7 +132,7 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 		return nil, err
 	}
 	found := drift.Find(objects, pairs)
-	result := &comparison{subject: wanted, drifted: found.Shown(), total: found.Total(), of: len(objects)}
+	result := &comparison{subject: wanted, drifted: found.Shown(), digest: found.Digest(), total: found.Total(), of: len(objects)}
 	if found.Total() == 0 || environment.Spec.Rollout.Drift != v1alpha1.DriftCorrect {
 		return result, nil
 	}

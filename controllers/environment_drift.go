@@ -57,6 +57,8 @@ type comparison struct {
 	// drifted are the first of the objects that differ, and total is how many of how many do.
 	drifted   []v1alpha1.DriftedObject
 	total, of int
+	// digest of everything that differs.
+	digest v1alpha1.Digest
 	// unknown is why nothing could be compared; empty if it could.
 	unknown string
 	// note is why what has drifted was not corrected; empty where it is not to be.
@@ -215,6 +217,11 @@ func holdOf(environment *v1alpha1.Environment, project *metav1.PartialObjectMeta
 	return ""
 }
 
+// inStep takes back what was said of drift.
+func inStep(status *v1alpha1.EnvironmentStatus) {
+	status.Drifted, status.DriftDigest = nil, ""
+}
+
 // afterComparison is an Environment's status after a comparison: the condition InSync, and the objects that have drifted. It is pure.
 func afterComparison(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.Environment, found *comparison, now time.Time) {
 	before := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionInSync)
@@ -225,25 +232,26 @@ func afterComparison(status *v1alpha1.EnvironmentStatus, environment *v1alpha1.E
 	}
 	switch {
 	case !wholePlan(status):
-		status.Drifted = nil
+		inStep(status)
 		return
 	case found == nil && environment.Spec.Rollout.Drift != v1alpha1.DriftIgnore:
 		if !ours {
-			status.Drifted = nil // the last rollout has mended it
+			inStep(status) // the last rollout has mended it
 		}
 		return // what was said last counts until somebody has looked
 	case found == nil, found.total == 0 && found.unknown == "":
-		status.Drifted = nil
+		inStep(status)
 		if !ours {
 			return
 		}
 	case found.unknown != "":
-		status.Drifted = nil
+		status.Drifted = nil // the digest stays: what could be seen last is what the diffs of plans were made from
 		inSync.Status, inSync.Reason, inSync.Message = metav1.ConditionUnknown, v1alpha1.ReasonDriftUnknown, found.unknown
 	default:
 		if !equality.Semantic.DeepEqual(status.Drifted, found.drifted) {
 			status.Drifted = found.drifted
 		}
+		status.DriftDigest = found.digest
 		inSync.Status, inSync.Reason = metav1.ConditionFalse, v1alpha1.ReasonDrifted
 		inSync.Message = drift.Describe(found.drifted, found.total, found.of)
 		if found.note != "" {

@@ -37,31 +37,36 @@ func TestInSyncSaysWhatTheLastComparisonHasFound(t *testing.T) {
 	look(&comparison{of: 2})
 	g.Expect(environment).To(Equal(soaking()), "what is in sync changes nothing")
 
-	look(&comparison{drifted: settingsDrifted, total: 1, of: 2})
+	look(&comparison{drifted: settingsDrifted, total: 1, of: 2, digest: "sha256:1"})
 	g.Expect(inSyncOf(environment)).To(be(metav1.ConditionFalse, v1alpha1.ReasonDrifted, differs))
 	g.Expect(environment.Status.Drifted).To(Equal(settingsDrifted))
+	g.Expect(environment.Status.DriftDigest).To(BeEquivalentTo("sha256:1"))
 	g.Expect(healthyOf(environment)).To(HaveValue(HaveField("Status", metav1.ConditionTrue)))
 
 	drifted := environment.DeepCopy()
 	look(nil)
-	look(&comparison{drifted: settingsDrifted, total: 1, of: 2})
+	look(&comparison{drifted: settingsDrifted, total: 1, of: 2, digest: "sha256:1"})
 	g.Expect(environment).To(Equal(drifted), "what was said last counts, and what stays as it is changes nothing")
 
-	look(&comparison{drifted: settingsDrifted, total: 1, of: 2, note: "held: incident 4711"})
+	look(&comparison{drifted: settingsDrifted, total: 1, of: 2, digest: "sha256:2", note: "held: incident 4711"})
+	g.Expect(environment.Status.DriftDigest).To(BeEquivalentTo("sha256:2"), "other values in the same fields")
 	g.Expect(inSyncOf(environment)).To(be(metav1.ConditionFalse, v1alpha1.ReasonDrifted, differs+"; not corrected: held: incident 4711"))
 
 	look(&comparison{unknown: "cannot be told"})
 	g.Expect(inSyncOf(environment)).To(be(metav1.ConditionUnknown, v1alpha1.ReasonDriftUnknown, "cannot be told"))
 	g.Expect(environment.Status.Drifted).To(BeEmpty())
+	g.Expect(environment.Status.DriftDigest).To(BeEquivalentTo("sha256:2"), "nothing else was seen")
 
 	look(&comparison{of: 2})
 	g.Expect(inSyncOf(environment)).To(be(metav1.ConditionTrue, v1alpha1.ReasonRolledOut, rolledOut))
+	g.Expect(environment.Status.DriftDigest).To(BeEmpty())
 
-	look(&comparison{drifted: settingsDrifted, total: 1, of: 2})
+	look(&comparison{drifted: settingsDrifted, total: 1, of: 2, digest: "sha256:1"})
 	environment.Spec.Rollout.Drift = v1alpha1.DriftIgnore
 	look(nil)
 	g.Expect(inSyncOf(environment)).To(be(metav1.ConditionTrue, v1alpha1.ReasonRolledOut, rolledOut))
 	g.Expect(environment.Status.Drifted).To(BeEmpty())
+	g.Expect(environment.Status.DriftDigest).To(BeEmpty())
 }
 
 func TestARolloutEndsWhatWasSaidOfDrift(t *testing.T) {
@@ -76,11 +81,12 @@ func TestARolloutEndsWhatWasSaidOfDrift(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := NewWithT(t)
 			environment := soaking()
-			afterComparison(&environment.Status, environment, &comparison{drifted: settingsDrifted, total: 1, of: 2}, noon)
+			afterComparison(&environment.Status, environment, &comparison{drifted: settingsDrifted, total: 1, of: 2, digest: "sha256:1"}, noon)
 			afterRollout(&environment.Status, environment, record(v1alpha1.AuditIntent, 5), record(test.end, 6))
 			said := *inSyncOf(environment)
 			afterComparison(&environment.Status, environment, nil, noon)
 			g.Expect(environment.Status.Drifted).To(BeEmpty())
+			g.Expect(environment.Status.DriftDigest).To(BeEmpty())
 			g.Expect(inSyncOf(environment)).To(HaveValue(Equal(said)))
 			g.Expect(said.Status).To(Equal(test.want))
 		})

@@ -149,7 +149,7 @@ func environmentMatters(update event.UpdateEvent) bool {
 	after, is := update.ObjectNew.(*v1alpha1.Environment)
 	return was && is && (before.Generation != after.Generation || before.UID != after.UID || before.Status.Audit != after.Status.Audit ||
 		promotion.HoldReason(before) != promotion.HoldReason(after) || len(before.Status.Overrides) != len(after.Status.Overrides) ||
-		len(before.Status.Releases) != len(after.Status.Releases))
+		len(before.Status.Releases) != len(after.Status.Releases) || before.Status.DriftDigest != after.Status.DriftDigest)
 }
 
 // upstreamMatters says whether an update of an Environment can matter to the Promotions to those after it: what has succeeded there, and its health.

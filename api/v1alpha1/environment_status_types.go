@@ -43,6 +43,10 @@ type EnvironmentStatus struct {
 	// +kubebuilder:validation:MinItems=0
 	// +kubebuilder:validation:MaxItems=16
 	Drifted []DriftedObject `json:"drifted,omitempty"`
+	// driftDigest is the digest of every object that differs, not only of those listed, with its fields and the values there; without those of a Secret. The
+	// diffs of what waits are made anew when it changes. Empty where nothing differs.
+	// +optional
+	DriftDigest Digest `json:"driftDigest,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
 	// +optional
 	Audit AuditHead `json:"audit,omitempty,omitzero"`

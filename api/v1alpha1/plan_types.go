@@ -121,6 +121,10 @@ type PlanInputs struct {
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	// +optional
 	Deployed Digest `json:"deployed,omitempty"`
+	// driftDigest is that of the Environment's status when the diff was made; empty where nothing had drifted.
+	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
+	// +optional
+	DriftDigest Digest `json:"driftDigest,omitempty"`
 }
 
 // ChangeAction is what a rollout does to an object.

@@ -4,6 +4,7 @@
 package drift
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +29,8 @@ const (
 // Found is every object that differs from what was approved, in the order of the plan.
 type Found struct {
 	objects []v1alpha1.DriftedObject
+	// values are a line for each field that differs, with what is there; nil where nothing differs.
+	values []byte
 }
 
 // Total of the objects that differ.
@@ -40,6 +43,15 @@ func (f Found) References() []v1alpha1.ObjectReference {
 		refs = append(refs, object.ObjectReference)
 	}
 	return refs
+}
+
+// Digest of every object that differs, with its fields and the values there; empty where nothing differs. The values of a Secret are left out: no diff shows
+// them either.
+func (f Found) Digest() v1alpha1.Digest {
+	if len(f.objects) == 0 {
+		return ""
+	}
+	return v1alpha1.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(f.values)))
 }
 
 // Shown are the first MostObjects objects, as a status holds them.
@@ -60,24 +72,39 @@ func Find(desired []*unstructured.Unstructured, pairs []plan.Pair) Found {
 		switch {
 		case !is || pair.Merged == nil:
 		case pair.Live == nil:
-			found.objects = append(found.objects, v1alpha1.DriftedObject{ObjectReference: ref, Message: gone})
+			found.add(v1alpha1.DriftedObject{ObjectReference: ref, Message: gone})
 		default:
 			if differing := differences(object, pair); len(differing) > 0 {
-				found.objects = append(found.objects, drifted(ref, pair.Live, differing))
+				found.add(drifted(ref, pair.Live, differing), differing...)
 			}
 		}
 	}
 	return found
 }
 
-func drifted(ref v1alpha1.ObjectReference, live *unstructured.Unstructured, differing []path) v1alpha1.DriftedObject {
+// add an object, and what is there in its fields.
+func (f *Found) add(object v1alpha1.DriftedObject, differing ...difference) {
+	f.objects = append(f.objects, object)
+	f.values = fmt.Appendf(f.values, "%q\n", plan.Path(object.ObjectReference))
+	for _, field := range differing {
+		value := field.live
+		if isSecret(object.ObjectReference) {
+			value = nil
+		}
+		f.values = fmt.Appendf(f.values, "%q %#v\n", field.at, value)
+	}
+}
+
+func isSecret(ref v1alpha1.ObjectReference) bool { return ref.Kind == "Secret" && ref.Group == "" }
+
+func drifted(ref v1alpha1.ObjectReference, live *unstructured.Unstructured, differing []difference) v1alpha1.DriftedObject {
 	object := v1alpha1.DriftedObject{ObjectReference: ref, Message: changedBy(live, differing)}
 	if more := len(differing) - MostFields; more > 0 {
 		object.Message += fmt.Sprintf("; %d more fields differ", more)
 		differing = differing[:MostFields]
 	}
-	for _, at := range differing {
-		object.Fields = append(object.Fields, at.String())
+	for _, field := range differing {
+		object.Fields = append(object.Fields, field.at.String())
 	}
 	return object
 }

@@ -96,6 +96,34 @@ func TestAnObjectThatIsNotThereIsGone(t *testing.T) {
 	g.Expect(drift.Find([]*unstructured.Unstructured{wants}, nil).Total()).To(BeZero(), "nobody has looked")
 }
 
+func TestTheDigestIsOfWhatIsThereInsteadAndNotOfWhatASecretHolds(t *testing.T) {
+	digest := func(kind, live string) v1alpha1.Digest {
+		wants := object(t, kind, "data: {a: eA==, b: eA==}")
+		pair := plan.Pair{Ref: plan.Reference(wants), Merged: wants}
+		if live != "" {
+			pair.Live = object(t, kind, live)
+		}
+		return drift.Find([]*unstructured.Unstructured{wants}, []plan.Pair{pair}).Digest()
+	}
+	g := NewWithT(t)
+	g.Expect(digest("ConfigMap", "data: {a: eA==, b: eA==}")).To(BeEmpty())
+	one := digest("ConfigMap", "data: {a: eQ==, b: eA==}")
+	g.Expect(string(one)).To(MatchRegexp("^sha256:[0-9a-f]{64}$"))
+	g.Expect(digest("ConfigMap", "data: {a: eQ==, b: eA==, c: mine}")).To(Equal(one), "what others add does not differ")
+	for name, other := range map[string]v1alpha1.Digest{
+		"another value":          digest("ConfigMap", "data: {a: eg==, b: eA==}"),
+		"another field":          digest("ConfigMap", "data: {a: eA==, b: eQ==}"),
+		"one more field":         digest("ConfigMap", "data: {a: eQ==, b: eQ==}"),
+		"a value that is not":    digest("ConfigMap", "data: {b: eA==}"),
+		"an object that is gone": digest("ConfigMap", ""),
+		"another kind":           digest("Secret", "data: {a: eQ==, b: eA==}"),
+	} {
+		g.Expect(other).NotTo(Equal(one), name)
+	}
+	g.Expect(digest("Secret", "data: {a: eQ==, b: eA==}")).To(Equal(digest("Secret", "data: {a: eg==, b: eA==}")))
+	g.Expect(digest("Secret", "data: {a: eQ==, b: eA==}")).NotTo(Equal(digest("Secret", "data: {a: eA==, b: eQ==}")))
+}
+
 func TestTheMessageNamesWhoHasChangedIt(t *testing.T) {
 	const managed = `
 metadata:

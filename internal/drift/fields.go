@@ -60,13 +60,20 @@ func (p path) with(next step) path { return append(slices.Clone(p), next) }
 // notCompared are what no release decides.
 var notCompared = map[string]bool{"apiVersion": true, "kind": true, "status": true}
 
-// differences are the paths of what a Release says and what is not so, in the order of their names.
-func differences(desired *unstructured.Unstructured, pair plan.Pair) []path {
+// difference is a field that is not as a Release says.
+type difference struct {
+	at path
+	// live is what is there; nil where nothing is.
+	live any
+}
+
+// differences are what a Release says and what is not so, in the order of their paths.
+func differences(desired *unstructured.Unstructured, pair plan.Pair) []difference {
 	content := desired.Object
-	if desired.GetKind() == "Secret" && desired.GroupVersionKind().Group == "" {
+	if isSecret(pair.Ref) {
 		content = withData(content)
 	}
-	var found []path
+	var found []difference
 	for _, field := range slices.Sorted(maps.Keys(content)) {
 		if !notCompared[field] {
 			compare(&found, path{{field: field}}, content[field], pair.Live.Object[field], pair.Merged.Object[field])
@@ -76,7 +83,7 @@ func differences(desired *unstructured.Unstructured, pair plan.Pair) []path {
 }
 
 // compare what runs with what would run, where the desired says something.
-func compare(found *[]path, at path, desired, live, merged any) {
+func compare(found *[]difference, at path, desired, live, merged any) {
 	if merged == nil || equality.Semantic.DeepEqual(live, merged) {
 		return
 	}
@@ -93,14 +100,14 @@ func compare(found *[]path, at path, desired, live, merged any) {
 	if wants, isList := desired.([]any); isList && compareItems(found, at, wants, live, merged) {
 		return
 	}
-	*found = append(*found, at)
+	*found = append(*found, difference{at, live})
 }
 
 // names are the fields that may name an item of a list, the best first.
 var names = []string{"name", "mountPath", "devicePath", "containerPort", "port", "key", "ip", "type", "topologyKey"}
 
 // compareItems compares lists item by item; false if their items have no names.
-func compareItems(found *[]path, at path, desired []any, live, merged any) bool {
+func compareItems(found *[]difference, at path, desired []any, live, merged any) bool {
 	runs, isList := live.([]any)
 	would, isListToo := merged.([]any)
 	if !isList || !isListToo {

@@ -22,7 +22,7 @@ const (
 
 // changedBy tells who has set the differing fields to what they are, as far as the API server has written it down. Anybody can call themselves by any
 // name there, and what was removed has no owner: it informs, and decides nothing.
-func changedBy(live *unstructured.Unstructured, differing []path) string {
+func changedBy(live *unstructured.Unstructured, differing []difference) string {
 	entries := slices.DeleteFunc(live.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return (entry.Manager == v1alpha1.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply) || entry.FieldsV1 == nil || entry.Manager == ""
 	})
@@ -35,7 +35,7 @@ func changedBy(live *unstructured.Unstructured, differing []path) string {
 			continue
 		}
 		name := fmt.Sprintf("%q", clip(entry.Manager, mostManager))
-		if len(managers) < mostManagers && !slices.Contains(managers, name) && slices.ContainsFunc(differing, func(at path) bool { return owns(fields, at) }) {
+		if len(managers) < mostManagers && !slices.Contains(managers, name) && slices.ContainsFunc(differing, func(field difference) bool { return owns(fields, field.at) }) {
 			managers = append(managers, name)
 		}
 	}

@@ -31,16 +31,21 @@ func RenderedDigest(objects []*unstructured.Unstructured) (v1alpha1.Digest, erro
 }
 
 // Digest is what an approval names: SHA-256 over the canonical JSON of the Promotion's UID, the plan's inputs, the digest of the
-// rendered objects, and what a failed rollout would go back to, if anything: that is approved with it. What else is deployed now is left
+// rendered objects, and what a failed rollout would go back to, if anything: that is approved with it. What runs now is left
 // out, so that an approval of what would run stands when something else ran meanwhile.
 func Digest(promotionUID types.UID, inputs v1alpha1.PlanInputs, rendered v1alpha1.Digest, fallback v1alpha1.Fallback) (v1alpha1.Digest, error) {
-	inputs.Deployed = ""
 	return canonicalDigest(struct {
 		PromotionUID   types.UID           `json:"promotionUID"`
 		Inputs         v1alpha1.PlanInputs `json:"inputs"`
 		RenderedDigest v1alpha1.Digest     `json:"renderedDigest"`
 		Fallback       v1alpha1.Fallback   `json:"fallback,omitzero"`
-	}{promotionUID, inputs, rendered, fallback})
+	}{promotionUID, Decisive(inputs), rendered, fallback})
+}
+
+// Decisive are the inputs without those that only the diff is made from, which say what runs now.
+func Decisive(inputs v1alpha1.PlanInputs) v1alpha1.PlanInputs {
+	inputs.Deployed, inputs.DriftDigest = "", ""
+	return inputs
 }
 
 // EnvironmentDigest is the digest of an Environment's rules: its spec, without what decides neither what

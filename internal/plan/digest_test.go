@@ -123,7 +123,7 @@ func TestRenderedDigestRefusesNumbersThatWouldShareADigest(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 }
 
-func TestPlanDigestCoversEveryInputButWhatIsDeployed(t *testing.T) {
+func TestPlanDigestCoversEveryInputButWhatRunsNow(t *testing.T) {
 	g := NewWithT(t)
 	rendered := v1alpha1.Digest("sha256:" + strings.Repeat("4", 64))
 	one, err := plan.Digest("7d0a", testInputs(), rendered, v1alpha1.Fallback{})
@@ -131,6 +131,7 @@ func TestPlanDigestCoversEveryInputButWhatIsDeployed(t *testing.T) {
 
 	deployed := testInputs()
 	deployed.Deployed = "sha256:" + v1alpha1.Digest(strings.Repeat("5", 64))
+	deployed.DriftDigest = "sha256:" + v1alpha1.Digest(strings.Repeat("6", 64))
 	same, err := plan.Digest("7d0a", deployed, rendered, v1alpha1.Fallback{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(same).To(Equal(one), "an approval must stand when something else ran meanwhile")

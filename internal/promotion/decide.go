@@ -12,6 +12,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/plan"
 )
 
 // Decide what happens next.
@@ -169,6 +170,7 @@ func inputsOf(seen Observation) v1alpha1.PlanInputs {
 		ValuesDigest:      seen.ValuesDigest,
 		ClusterDigest:     seen.ClusterDigest,
 		Deployed:          seen.Environment.Status.Audit.Head,
+		DriftDigest:       seen.Environment.Status.DriftDigest,
 	}
 }
 
@@ -186,9 +188,7 @@ func currentPlan(seen Observation) v1alpha1.Plan {
 	case seen.Planned.Plan.Digest != "":
 		return seen.Planned.Plan
 	}
-	then, now := stands.Inputs, inputsOf(seen)
-	then.Deployed, now.Deployed = "", "" // the diff depends on it, the digest does not
-	if then != now {
+	if plan.Decisive(stands.Inputs) != plan.Decisive(inputsOf(seen)) {
 		return v1alpha1.Plan{}
 	}
 	return stands

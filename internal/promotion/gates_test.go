@@ -85,6 +85,31 @@ func TestThePlanInStatusIsCurrentWhileThereIsNothingToMakeAnotherFrom(t *testing
 	}
 }
 
+func TestThePlanInStatusIsCurrentWhileOnlyItsDiffWouldDiffer(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Observation)
+		stands bool
+	}{
+		"another rollout":     {func(seen *Observation) { seen.Environment.Status.Audit.Head = digestOf("head") }, true},
+		"drift":               {func(seen *Observation) { seen.Environment.Status.DriftDigest = digestOf("drift") }, true},
+		"other rules":         {func(seen *Observation) { seen.EnvironmentDigest = digestOf("rules") }, false},
+		"another environment": {func(seen *Observation) { seen.Environment.UID = "another" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := newWorld(t).observe(false)
+			seen.Promotion.Status.Plan = v1alpha1.Plan{Digest: digestOf("plan"), Inputs: inputsOf(seen)}
+			seen.Planned = &Planned{Unable: "the deployer is not there"}
+			test.change(&seen)
+			if planStands(seen, inputsOf(seen)) {
+				t.Error("no other plan is made")
+			}
+			if got := currentPlan(seen).Digest; (got != "") != test.stands {
+				t.Errorf("the current plan is %q", got)
+			}
+		})
+	}
+}
+
 func TestNoCheckIsAskedForAnEnvironmentThatIsGone(t *testing.T) {
 	seen := newWorld(t).observe(false)
 	seen.Environment, seen.Promotion.Status.Plan.Digest = nil, digestOf("plan")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
+	"github.com/assent-dev/assent/internal/plan"
 )
 
 // random makes observations of all kinds, many of them odd.
@@ -79,9 +80,7 @@ func (r random) planner(seen Observation) func(v1alpha1.PlanInputs) *Planned {
 }
 
 func planOf(inputs v1alpha1.PlanInputs) v1alpha1.Plan {
-	decisive := inputs
-	decisive.Deployed = ""
-	return v1alpha1.Plan{Digest: digestOf(decisive), RenderedDigest: digestOf("rendered"), Objects: ptr.To[int32](3), Inputs: inputs, Diff: "+ image"}
+	return v1alpha1.Plan{Digest: digestOf(plan.Decisive(inputs)), RenderedDigest: digestOf("rendered"), Objects: ptr.To[int32](3), Inputs: inputs, Diff: "+ image"}
 }
 
 // observation of a promotion; its parts fit together more often than not.
@@ -159,6 +158,9 @@ func (r random) surroundings(seen *Observation, w *world) {
 	}
 	if r.oneIn(3) {
 		w.environment.Status.Audit.Head = digestOf("head")
+	}
+	if r.oneIn(5) {
+		w.environment.Status.DriftDigest = digestOf("drift")
 	}
 	if r.oneIn(10) {
 		w.environment.Spec.Rollout.TimeoutSeconds = 0

@@ -132,6 +132,13 @@ var transcripts = map[string]func(w *world){
 		w.otherEnds("shop-1.3.9-production")
 		w.healthy(3)
 	},
+	"what-runs-is-changed-while-it-waits": func(w *world) {
+		w.requested()
+		w.happens("somebody changes what runs in production", func() { w.environment.Status.DriftDigest = digestOf("drift") })
+		w.happens("and changes it back", func() { w.environment.Status.DriftDigest = "" })
+		w.approves("alice")
+		w.healthy(3)
+	},
 	"superseded": func(w *world) {
 		w.requested()
 		w.happens(`the newer promotion "shop-1.5.0-production" starts`, func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/assent-dev/assent/api/v1alpha1"
 	"github.com/assent-dev/assent/internal/approval"
 	"github.com/assent-dev/assent/internal/expression"
+	"github.com/assent-dev/assent/internal/plan"
 )
 
 // observe the world, from caches or live.
@@ -118,12 +119,10 @@ func (w *world) plan(inputs v1alpha1.PlanInputs) *Planned {
 			Release: v1alpha1.ObjectIdentity{Name: runs.Release, UID: runs.Release + "-uid"}, Version: runs.Version, ReleaseDigest: digestOf(runs.Release), RenderedDigest: digestOf(runs),
 		}
 	}
-	decisive := inputs
-	decisive.Deployed = ""
 	rules := PlanRules(w.environment, expression.RuleInput{Changes: w.changes, Release: w.release, Environment: w.environment, Promotion: w.promotion})
 	return &Planned{Plan: v1alpha1.Plan{
 		Changes: w.changes, Rules: rules, Fallback: fallback,
-		Digest: digestOf(decisive), RenderedDigest: digestOf(inputs.ReleaseDigest), Objects: ptr.To(w.objects.total), Inputs: inputs,
+		Digest: digestOf(plan.Decisive(inputs)), RenderedDigest: digestOf(inputs.ReleaseDigest), Objects: ptr.To(w.objects.total), Inputs: inputs,
 		Diff: "+ image: shop:1.4.0", PlannedTime: metav1.NewTime(w.now),
 	}}
 }

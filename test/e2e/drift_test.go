@@ -143,6 +143,30 @@ var _ = Describe("what somebody else changes after a rollout", func() {
 		Expect(p.eventuallyInSync(ctx, metav1.ConditionTrue, v1alpha1.ReasonRolledOut).Status.Drifted).To(BeEmpty())
 	})
 
+	It("is in the diff of what waits, made anew, whose approvals stand", func(ctx context.Context) {
+		p := newPlace(ctx)
+		log := scene.requests()
+		p.promoted(ctx, "one", configMap("settings", "one"))
+		p.compared(ctx, log, 3)
+		onEnvironment(`{"spec":{"hold":{"reason":"incident 4711"}}}`)(ctx, p)
+		waits := p.approved(ctx, "two", configMap("settings", "two"))
+		approved := waits.Status.Plan.Digest
+		Expect(waits.Status.Plan.Diff).To(And(ContainSubstring("-  value: one"), ContainSubstring("+  value: two")))
+
+		for _, value := range []string{"by-hand", "by-hand-again"} {
+			p.somebody(ctx, named(&corev1.ConfigMap{}, "settings"), `{"data":{"value":"`+value+`"}}`)
+			eventually(ctx, waits, "shows what is there now", func(g Gomega) {
+				g.Expect(waits.Status.Plan.Diff).To(And(ContainSubstring("-  value: "+value+"\n"), ContainSubstring("+  value: two")))
+			})
+		}
+		Expect(waits.Status.Plan.Inputs.DriftDigest).To(Equal(p.environment(ctx).Status.DriftDigest))
+		Expect(waits.Status.Plan.Digest).To(Equal(approved))
+		onEnvironment(`{"spec":{"hold":null}}`)(ctx, p)
+		await(ctx, waits, v1alpha1.ReasonSucceeded)
+		Expect(waits.Status.Approvals.Counted).To(ConsistOf(HaveField("User", cluster.Alice)))
+		Expect(p.awaitSettled(ctx).Status.DriftDigest).To(BeEmpty())
+	})
+
 	It("is no drift where the Release says nothing: an autoscaler's replicas, a label, a status", func(ctx context.Context) {
 		p := newPlace(ctx)
 		log := scene.requests()

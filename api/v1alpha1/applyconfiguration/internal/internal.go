@@ -633,6 +633,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: current
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Deployment
+    - name: driftDigest
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: drifted
       type:
         list:
@@ -1027,6 +1030,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: deployed
+      type:
+        namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
+    - name: driftDigest
       type:
         namedType: com.github.assent-dev.assent.api.v1alpha1.Digest
     - name: environment

@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/assent-dev/assent/api/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -28,6 +29,9 @@ type EnvironmentStatusApplyConfiguration struct {
 	Inventory []ObjectReferenceApplyConfiguration `json:"inventory,omitempty"`
 	// drifted are the objects that differ from what was approved, at most 16.
 	Drifted []DriftedObjectApplyConfiguration `json:"drifted,omitempty"`
+	// driftDigest is the digest of every object that differs, not only of those listed, with its fields and the values there; without those of a Secret. The
+	// diffs of what waits are made anew when it changes. Empty where nothing differs.
+	DriftDigest *apiv1alpha1.Digest `json:"driftDigest,omitempty"`
 	// audit is where the Environment's history stood when this status was written.
 	Audit *AuditHeadApplyConfiguration `json:"audit,omitempty"`
 	// waitingCount is how many Promotions wait, beyond the sixteen that are listed too.
@@ -116,6 +120,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithDrifted(values ...*DriftedObje
 		}
 		b.Drifted = append(b.Drifted, *values[i])
 	}
+	return b
+}
+
+// WithDriftDigest sets the DriftDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DriftDigest field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithDriftDigest(value apiv1alpha1.Digest) *EnvironmentStatusApplyConfiguration {
+	b.DriftDigest = &value
 	return b
 }
 

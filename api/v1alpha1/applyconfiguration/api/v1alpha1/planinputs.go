@@ -31,6 +31,9 @@ type PlanInputsApplyConfiguration struct {
 	// deployed is the head of the history of the Environment when the diff was made; empty when it had none.
 	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
 	Deployed *apiv1alpha1.Digest `json:"deployed,omitempty"`
+	// driftDigest is that of the Environment's status when the diff was made; empty where nothing had drifted.
+	// It is no part of the plan's digest: the diff is made anew when it changes, approvals stand.
+	DriftDigest *apiv1alpha1.Digest `json:"driftDigest,omitempty"`
 }
 
 // PlanInputsApplyConfiguration constructs a declarative configuration of the PlanInputs type for use with
@@ -100,5 +103,13 @@ func (b *PlanInputsApplyConfiguration) WithClusterDigest(value apiv1alpha1.Diges
 // If called multiple times, the Deployed field is set to the value of the last call.
 func (b *PlanInputsApplyConfiguration) WithDeployed(value apiv1alpha1.Digest) *PlanInputsApplyConfiguration {
 	b.Deployed = &value
+	return b
+}
+
+// WithDriftDigest sets the DriftDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DriftDigest field is set to the value of the last call.
+func (b *PlanInputsApplyConfiguration) WithDriftDigest(value apiv1alpha1.Digest) *PlanInputsApplyConfiguration {
+	b.DriftDigest = &value
 	return b
 }
