@@ -4,23 +4,23 @@
 // Serves an OpenID provider on a free port of this machine, by https, until its input ends. It is told as JSON in its first argument
 //
 //	cert, key   files of its certificate
+//	keys        the keys that it signs with, as JWKs: exporting one that it has made itself can block Node.js 20 for ever
 //	clients     who may ask it for tokens
 //	people      the groups of each person, by name; any password will do
 //
 // and says where it is as a line of JSON.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 
 import { Provider } from 'oidc-provider';
 
 const given = JSON.parse(process.argv[2]);
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const configuration = {
   clients: given.clients,
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'first', use: 'sig', alg: 'RS256' }] },
+  jwks: { keys: given.keys },
   scopes: ['openid', 'offline_access', 'profile', 'groups'],
   claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'] },
   // The API server looks into the id_token, and asks nobody for more.

@@ -10,6 +10,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -22,7 +23,12 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
+
+// startPatience is how long the provider may take to say where it is.
+const startPatience = time.Minute
 
 // registration is a client of the provider, in the words of OpenID Connect Dynamic Client Registration.
 type registration struct {
@@ -60,7 +66,14 @@ func startProvider(ctx context.Context, t *testing.T, clients ...registration) *
 		t.Fatal(err)
 	}
 	p.trust.AppendCertsFromPEM(content)
-	settings, err := json.Marshal(map[string]any{"cert": certificate, "key": key, "clients": clients, "people": people})
+	signer, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := json.Marshal(map[string]any{
+		"cert": certificate, "key": key, "clients": clients, "people": people,
+		"keys": []jose.JSONWebKey{{Key: signer, KeyID: "first", Use: "sig", Algorithm: string(jose.RS256)}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +93,11 @@ func startProvider(ctx context.Context, t *testing.T, clients ...registration) *
 			t.Logf("the provider has said:\n%s", said.String())
 		}
 	})
+	late := time.AfterFunc(startPatience, func() { _ = process.Process.Kill() })
 	line, err := bufio.NewReader(output).ReadBytes('\n')
+	late.Stop()
 	if err != nil {
-		t.Fatalf("the provider does not serve: %v", err)
+		t.Fatalf("the provider does not serve within %s: %v", startPatience, err)
 	}
 	var where struct{ Issuer string }
 	if err := json.Unmarshal(line, &where); err != nil {
