@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"slices"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,8 +67,10 @@ func TestABrowserIsToldWhatDiffersAndNothingElse(t *testing.T) {
 func TestASealedViewHasAVersionOfWhatIsAddedToo(t *testing.T) {
 	shared := viewOf("Matrix", []string{"a1"}).Sealed()
 	one, two := shared, shared
-	one.Slots = append(shared.Slots[:1:1], page.Slot{ID: "frame", Parts: []page.Part{{ID: "x", HTML: "1"}}})
-	two.Slots = append(shared.Slots[:1:1], page.Slot{ID: "frame", Parts: []page.Part{{ID: "x", HTML: "2"}}})
+	framed := func(html template.HTML) []page.Slot {
+		return slices.Concat(shared.Slots, []page.Slot{{ID: "frame", Parts: []page.Part{{ID: "x", HTML: html}}}})
+	}
+	one.Slots, two.Slots = framed("1"), framed("2")
 	if one.Version() == two.Version() || one.Version() == viewOf("Matrix", []string{"a2"}).Sealed().Version() {
 		t.Error("different views have the same version")
 	}

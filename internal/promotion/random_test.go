@@ -54,28 +54,28 @@ func (r random) planned(inputs v1alpha1.PlanInputs) *Planned {
 	case r.oneIn(40):
 		return &Planned{}
 	}
-	plan := planOf(inputs)
-	plan.PlannedTime = metav1.NewTime(monday)
+	made := planOf(inputs)
+	made.PlannedTime = metav1.NewTime(monday)
 	if r.oneIn(15) {
-		return &Planned{Plan: plan, Unable: r.text(), Remedy: r.text(), Gate: pick(r, "", "", v1alpha1.GateRelease)}
+		return &Planned{Plan: made, Unable: r.text(), Remedy: r.text(), Gate: pick(r, "", "", v1alpha1.GateRelease)}
 	}
-	return &Planned{Plan: plan}
+	return &Planned{Plan: made}
 }
 
 // planner makes one plan of the inputs, or one problem, whenever it is asked.
 func (r random) planner(seen Observation) func(v1alpha1.PlanInputs) *Planned {
-	plan := r.planned(v1alpha1.PlanInputs{})
+	planned := r.planned(v1alpha1.PlanInputs{})
 	var rules []v1alpha1.PlanRule
 	if seen.Environment != nil {
 		rules = r.planRules(seen.Environment)
 	}
 	return func(inputs v1alpha1.PlanInputs) *Planned {
-		if plan.Plan.Digest == "" {
-			return plan
+		if planned.Plan.Digest == "" {
+			return planned
 		}
 		made := planOf(inputs)
 		made.PlannedTime, made.Rules = metav1.NewTime(monday), rules
-		return &Planned{Plan: made, Unable: plan.Unable, Remedy: plan.Remedy, Gate: plan.Gate}
+		return &Planned{Plan: made, Unable: planned.Unable, Remedy: planned.Remedy, Gate: planned.Gate}
 	}
 }
 
@@ -93,19 +93,19 @@ func (r random) observation() Observation {
 	r.surroundings(&seen, w)
 	r.policy(&seen.Environment.Spec.Approval)
 	inputs := inputsOf(seen)
-	plan := planOf(inputs)
+	current := planOf(inputs)
 	status := &seen.Promotion.Status
 	if r.oneIn(2) {
-		status.Plan = plan
+		status.Plan = current
 		status.Plan.PlannedTime = metav1.NewTime(monday)
 	}
 	for range r.IntN(5) {
-		r.ballot(&seen, plan.Digest)
+		r.ballot(&seen, current.Digest)
 	}
 	r.request(&seen.Promotion.Spec)
 	r.gates(&seen)
-	r.override(&seen, plan.Digest)
-	r.checks(&seen, plan.Digest)
+	r.override(&seen, current.Digest)
+	r.checks(&seen, current.Digest)
 	status.Plan.Rules = r.planRules(seen.Environment)
 	if r.oneIn(3) {
 		status.StartTime = metav1.NewTime(monday)
@@ -203,7 +203,7 @@ func (r random) policy(policy *v1alpha1.ApprovalPolicy) {
 	}
 }
 
-func (r random) ballot(seen *Observation, plan v1alpha1.Digest) {
+func (r random) ballot(seen *Observation, current v1alpha1.Digest) {
 	user := r.user()
 	for _, entry := range seen.Promotion.Spec.Approvals {
 		if entry.User == user {
@@ -214,14 +214,14 @@ func (r random) ballot(seen *Observation, plan v1alpha1.Digest) {
 	if r.oneIn(15) {
 		decision = v1alpha1.DecisionRejected
 	}
-	entry := v1alpha1.Approval{User: user, Decision: decision, PlanDigest: pick(r, plan, plan, plan, digestOf("old"), ""), Comment: pick(r, "", r.bounded()), Groups: r.groups()}
+	entry := v1alpha1.Approval{User: user, Decision: decision, PlanDigest: pick(r, current, current, current, digestOf("old"), ""), Comment: pick(r, "", r.bounded()), Groups: r.groups()}
 	seen.Promotion.Spec.Approvals = append(seen.Promotion.Spec.Approvals, entry)
 	if seen.Authority == nil {
 		seen.Authority = map[string]approval.Authority{}
 	}
 	if r.oneIn(2) {
 		seen.Promotion.Status.Approvals.Counted = append(seen.Promotion.Status.Approvals.Counted, v1alpha1.CountedApproval{
-			User: user, PlanDigest: plan, Time: metav1.NewTime(monday.Add(time.Duration(r.IntN(600)) * time.Second)),
+			User: user, PlanDigest: current, Time: metav1.NewTime(monday.Add(time.Duration(r.IntN(600)) * time.Second)),
 		})
 	}
 	seen.Authority[user] = pick(r, approval.AuthorityHeld, approval.AuthorityHeld, approval.AuthorityHeld, approval.AuthorityLost)
