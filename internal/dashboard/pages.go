@@ -72,9 +72,9 @@ const worldPatience = 20 * time.Second
 func (s *Server) visit(r *http.Request) (*visit, error) {
 	who, is := session.From(r.Context())
 	if !is {
-		return nil, &notSignedIn{s.links().Path("sign-in"), errNobody}
+		return nil, &notSignedIn{s.links().Path("sign-in"), person.ErrNobody}
 	}
-	acts, err := s.callers.as(who.Token)
+	acts, err := s.people.As(who.Token)
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +92,10 @@ func (s *Server) visit(r *http.Request) (*visit, error) {
 func (s *Server) Actor(ctx context.Context) (person.Actor, error) {
 	who, is := session.From(ctx)
 	if !is {
-		return person.Actor{}, errNobody
+		return person.Actor{}, person.ErrNobody
 	}
-	acts, err := s.callers.as(who.Token)
-	return person.Actor{Client: acts.Client, Me: who.Person}, err
+	acts, err := s.people.As(who.Token)
+	return person.Actor{Client: acts, Me: who.Person}, err
 }
 
 // document is the whole page.

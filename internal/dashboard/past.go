@@ -27,7 +27,7 @@ const mostNamed = 100
 
 // past are the records that a page has read, as the person who looks at it. They are read again when what they are of has changed, not with every change of the world.
 type past struct {
-	caller
+	person.Connection
 	known map[string]recorded
 	// trouble of the Environment that the page is of, at the version of it.
 	trouble  *report.Trouble
@@ -48,7 +48,7 @@ type recorded struct {
 	cut bool
 }
 
-func newPast(as caller) *past { return &past{caller: as, known: map[string]recorded{}} }
+func newPast(as person.Connection) *past { return &past{Connection: as, known: map[string]recorded{}} }
 
 // once reads what there is of that name, unless it was read at that version.
 func (p *past) once(name, version string, read func() (recorded, error)) (recorded, error) {
@@ -122,7 +122,7 @@ func (p *past) beside(ctx context.Context, environment *v1alpha1.Environment) (*
 	if p.besideAt != environment.ResourceVersion {
 		p.trouble, p.hold, p.besideAt = nil, p.holdOf(ctx, environment.Namespace), environment.ResourceVersion
 		if report.Stand(environment, nil).InTrouble() {
-			p.trouble = person.Trouble(ctx, p, p.config, environment)
+			p.trouble = person.Trouble(ctx, p, p.Config, environment)
 		}
 	}
 	return p.trouble, p.hold

@@ -17,13 +17,17 @@ import (
 	"github.com/assent-dev/assent/internal/dashboard/live"
 	"github.com/assent-dev/assent/internal/dashboard/page"
 	"github.com/assent-dev/assent/internal/dashboard/session"
+	"github.com/assent-dev/assent/internal/person"
 )
 
 // Server answers browsers.
 type Server struct {
-	base    string
-	https   bool
-	callers *callers
+	base  string
+	https bool
+	// config is where the API server is, and nobody's identity.
+	config *rest.Config
+	// people act by their own tokens.
+	people  *person.Connector
 	hub     *live.Hub
 	session *session.Handler
 	assets  *assets
@@ -40,8 +44,10 @@ func New(options Options, config *rest.Config, now clock.WithTicker, log logr.Lo
 		return nil, err
 	}
 	s := &Server{base: options.base(), https: options.external.Scheme == "https", rows: page.NewRows(), clock: now, log: log}
+	s.config = rest.AnonymousClientConfig(config)
+	s.config.UserAgent = "assent-dashboard"
 	var err error
-	if s.callers, err = newCallers(config); err != nil {
+	if s.people, err = person.NewConnector(s.config); err != nil {
 		return nil, err
 	}
 	if s.assets, err = newAssets(); err != nil {
@@ -50,7 +56,7 @@ func New(options Options, config *rest.Config, now clock.WithTicker, log logr.Lo
 	if s.session, err = s.newSession(options, now); err != nil {
 		return nil, err
 	}
-	s.hub = live.NewHub(s.callers.config, live.Options{Projects: words(options.Projects), Clock: now})
+	s.hub = live.NewHub(s.config, live.Options{Projects: words(options.Projects), Clock: now})
 	compress, err := gzhttp.NewWrapper()
 	if err != nil {
 		return nil, err
@@ -68,7 +74,7 @@ func (s *Server) newSession(options Options, now clock.PassiveClock) (*session.H
 		return nil, err
 	}
 	made := session.Options{
-		Config: s.callers.config, Base: s.base, Clock: now, Log: s.log, Page: s.signInPage,
+		Config: s.config, Base: s.base, Clock: now, Log: s.log, Page: s.signInPage,
 		Keeper: session.NewKeeper(keys, s.base, options.external.Scheme == "http", now),
 	}
 	for _, way := range words(options.SignIn) {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/assent-dev/assent/internal/dashboard/page"
+	"github.com/assent-dev/assent/internal/person"
 )
 
 const (
@@ -38,9 +39,9 @@ type Options struct {
 
 // Hub reads what the API server has now, and shares it between viewers.
 type Hub struct {
-	options Options
-	clock   clock.WithTicker
-	connect *connector
+	options   Options
+	clock     clock.WithTicker
+	connector *person.Connector
 	// broken is why there can be no connection.
 	broken  error
 	ctx     context.Context //nolint:containedctx // it is the Hub's own life
@@ -80,7 +81,7 @@ func NewHub(config *rest.Config, options Options) *Hub {
 		options: options, clock: options.Clock, stirred: make(chan struct{}, 1),
 		identities: map[hash]*identity{}, feeds: map[scope]*feed{}, worlds: map[string]*composed{},
 	}
-	h.connect, h.broken = newConnector(config)
+	h.connector, h.broken = person.NewConnector(config)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.running.Add(1)
 	go h.tend()
@@ -170,7 +171,7 @@ func (h *Hub) identity(who Person) (*identity, error) {
 	of := hash(sha256.Sum256([]byte(who.Token)))
 	id, known := h.identities[of]
 	if !known {
-		connection, err := h.connect.connect(who.Token)
+		connection, err := h.connector.As(who.Token)
 		if err != nil {
 			return nil, err
 		}

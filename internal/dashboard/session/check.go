@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/assent-dev/assent/api/v1alpha1"
+	"github.com/assent-dev/assent/internal/person"
 )
 
 const (
@@ -39,9 +40,10 @@ func Check(ctx context.Context, config *rest.Config, token string) (v1alpha1.Per
 	if !bearer.MatchString(token) {
 		return v1alpha1.Person{}, ErrNobody
 	}
-	own := rest.AnonymousClientConfig(config)
-	own.BearerToken = token
-	own.RateLimiter, own.QPS = nil, -1
+	own, err := person.By(config, token)
+	if err != nil {
+		return v1alpha1.Person{}, ErrNobody
+	}
 	own.Timeout = patience
 	reviews, err := authentication.NewForConfig(own)
 	if err != nil {
