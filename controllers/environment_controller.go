@@ -115,15 +115,15 @@ func (r *EnvironmentReconciler) wake(key types.NamespacedName, seen surroundings
 	if !seen.again.IsZero() {
 		after = max(seen.again.Sub(seen.now), time.Millisecond)
 	}
-	r.timers.set(key, after)
+	r.timers.set(key, seen.now, after)
 	// Asked for after the timer is set: a Promotion that comes in between sets the timer itself.
-	r.timers.sooner(key, r.backlog.next(key, seen.now))
+	r.timers.sooner(key, seen.now, r.backlog.next(key, seen.now))
 }
 
 // forget an Environment that is no more.
 func (r *EnvironmentReconciler) forget(key types.NamespacedName) {
 	r.letGo(key)
-	r.timers.set(key, 0)
+	r.timers.stop(key)
 }
 
 // observe gathers what the status depends on. It asks for a promotion as well, if there is one to ask for: that is what the status tells.

@@ -106,7 +106,7 @@ func (d *drifts) look(key types.NamespacedName, wanted subject) *comparison {
 			after = compareAfterRollout
 		}
 		known.wanted, known.faults = wanted, 0
-		d.timers.sooner(key, after)
+		d.timers.sooner(key, d.timers.clock.Now(), after)
 	}
 	if known.done == nil || !known.done.subject.sameRollout(wanted) {
 		return nil
@@ -175,7 +175,7 @@ func (d *drifts) forget(key types.NamespacedName) {
 	d.mu.Lock()
 	delete(d.byKey, key)
 	d.mu.Unlock()
-	d.timers.set(key, 0)
+	d.timers.stop(key)
 }
 
 // lookAtDrift asks what the last comparison has found, and for another one when there is reason for it.

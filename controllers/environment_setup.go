@@ -145,14 +145,15 @@ func (r *EnvironmentReconciler) ofPromotions() handler.EventHandler {
 	told := func(before, after client.Object, queue queue) {
 		was, _ := before.(*v1alpha1.Promotion)
 		is, _ := after.(*v1alpha1.Promotion)
-		matters, in := r.backlog.told(was, is, r.Clock.Now())
+		now := r.Clock.Now()
+		matters, in := r.backlog.told(was, is, now)
 		for _, p := range []*v1alpha1.Promotion{was, is} {
 			if p != nil && matters {
 				queue.Add(reconcile.Request{NamespacedName: environmentOf(p)})
 			}
 		}
 		if is != nil {
-			r.timers.sooner(environmentOf(is), in)
+			r.timers.sooner(environmentOf(is), now, in)
 		}
 	}
 	return handler.Funcs{

@@ -118,18 +118,43 @@ func TestATimerIsOnlyEverMovedForwardBySooner(t *testing.T) {
 	waits := newTimers(passing, func(key types.NamespacedName) { rung <- key })
 	key := types.NamespacedName{Name: "production"}
 
-	waits.sooner(key, 0)
+	waits.sooner(key, noon, 0)
 	g.Expect(passing.HasWaiters()).To(BeFalse())
-	waits.sooner(key, time.Minute)
-	waits.sooner(key, time.Hour)
+	waits.sooner(key, noon, time.Minute)
+	waits.sooner(key, noon, time.Hour)
 	passing.Step(time.Minute)
 	g.Eventually(rung).Should(Receive(Equal(key)))
 	g.Expect(passing.HasWaiters()).To(BeFalse(), "the later one was not set")
 
-	waits.set(key, time.Hour)
-	waits.sooner(key, time.Minute)
+	waits.set(key, passing.Now(), time.Hour)
+	waits.sooner(key, passing.Now(), time.Minute)
 	passing.Step(time.Minute)
 	g.Eventually(rung).Should(Receive(Equal(key)))
+}
+
+func TestATimerRingsAtItsTimeHoweverLateItIsSet(t *testing.T) {
+	g := NewWithT(t)
+	passing := testingclock.NewFakeClock(noon)
+	rung := make(chan types.NamespacedName, 10)
+	waits := newTimers(passing, func(key types.NamespacedName) { rung <- key })
+	key := types.NamespacedName{Name: "production"}
+
+	passing.Step(time.Hour)
+	waits.set(key, noon, time.Minute)
+	g.Eventually(rung).Should(Receive(Equal(key)), "it is over")
+	waits.sooner(key, noon, time.Hour)
+	g.Eventually(rung).Should(Receive(Equal(key)), "it is over just now")
+
+	waits.set(key, noon, time.Hour+time.Minute)
+	passing.Step(time.Minute)
+	g.Eventually(rung).Should(Receive(Equal(key)), "a minute is left of it")
+
+	waits.set(key, passing.Now(), time.Minute)
+	waits.stop(key)
+	g.Expect(passing.HasWaiters()).To(BeFalse())
+	waits.set(key, passing.Now(), time.Minute)
+	waits.set(key, passing.Now(), 0)
+	g.Expect(passing.HasWaiters()).To(BeFalse())
 }
 
 // BenchmarkApproving is what one approval beside many that wait costs the Environment.

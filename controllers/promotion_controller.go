@@ -55,8 +55,9 @@ type PromotionReconciler struct {
 type outcome struct {
 	// again says that the next decision can be made at once.
 	again bool
-	// after is when to look again if nothing happens; zero for never.
-	after time.Duration
+	// after is when to look again if nothing happens; zero for never. It counts from the time that was looked at.
+	after  time.Duration
+	looked time.Time
 }
 
 // Reconcile takes one Promotion as far as it goes now.
@@ -82,7 +83,7 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 			return ctrl.Result{}, err
 		}
 		if !done.again {
-			r.timers.set(request.NamespacedName, done.after)
+			r.timers.set(request.NamespacedName, done.looked, done.after)
 			return ctrl.Result{}, nil
 		}
 	}
@@ -99,7 +100,9 @@ func (r *PromotionReconciler) step(ctx context.Context, p *v1alpha1.Promotion) (
 	if err != nil {
 		return outcome{}, err
 	}
-	return r.record(ctx, p, seen, next, done)
+	done, err = r.record(ctx, p, seen, next, done)
+	done.looked = seen.Now
+	return done, err
 }
 
 // errMoved says that somebody changed or deleted the promotion since it was read. Nothing is decided on what it was: the
@@ -123,7 +126,7 @@ func (r *PromotionReconciler) forget(key types.NamespacedName) {
 	r.rollouts.drop(key)
 	r.Planner.findings.forget(key)
 	r.checks.forget(key)
-	r.timers.set(key, 0)
+	r.timers.stop(key)
 }
 
 // keyOf names a promotion.

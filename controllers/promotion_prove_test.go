@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -121,7 +122,7 @@ func TestNothingIsProvedWhileAnyOfItCannotBeRead(t *testing.T) {
 		_, err := r.Ledger.State(t.Context(), toProduction, v1alpha1.AuditHead{}) // so that the history need not be listed
 		g := NewWithT(t)
 		g.Expect(err).NotTo(HaveOccurred())
-		live.broken = map[string]error{"list": errBroken}
+		live.broken = map[string]error{fmt.Sprintf("%T", &v1alpha1.AuditRecordList{}): errBroken} // and no list that is read beside it
 		seen, err := prove(t, r, asked)
 		g.Expect(err).To(MatchError(ContainSubstring("read the audit records of a promotion")))
 		g.Expect(seen.Live).To(BeFalse())

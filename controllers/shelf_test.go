@@ -30,7 +30,7 @@ var errBroken = errors.New("the connection broke")
 type shelf struct {
 	client.Client
 	objects []client.Object
-	// broken fails what is asked about an object of that name; any, where the name is "*".
+	// broken fails what is asked about an object of that name; any, where the name is "*"; lists, where it is "list" or the type of one.
 	broken map[string]error
 	// create is asked before an object is put on the shelf, and update before its status is.
 	create, update func(client.Object) error
@@ -58,7 +58,7 @@ func (s *shelf) Get(_ context.Context, key types.NamespacedName, into client.Obj
 
 // List answers lists of audit records, and of all Promotions of a namespace.
 func (s *shelf) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
-	if err := s.fails("list"); err != nil {
+	if err := cmp.Or(s.fails("list"), s.fails(fmt.Sprintf("%T", into))); err != nil {
 		return err
 	}
 	asked := client.ListOptions{}

@@ -30,35 +30,52 @@ func newTimers(passing clock.WithDelayedExecution, ring func(types.NamespacedNam
 	return &timers{clock: passing, ring: ring, byKey: map[types.NamespacedName]*timer{}}
 }
 
-// set the only timer of an object; zero for none.
-func (t *timers) set(key types.NamespacedName, after time.Duration) {
+// set the only timer of an object: it rings so long after the time that was looked at, even if that is over by now; zero for none.
+func (t *timers) set(key types.NamespacedName, from time.Time, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.replace(key, after)
-}
-
-// sooner sets the timer of an object, unless it rings before that anyway; zero changes nothing.
-func (t *timers) sooner(key types.NamespacedName, after time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if previous := t.byKey[key]; after > 0 && (previous == nil || t.clock.Now().Add(after).Before(previous.at)) {
-		t.replace(key, after)
+	t.drop(key)
+	if after > 0 {
+		t.add(key, from.Add(after))
 	}
 }
 
-// replace the timer of an object. The caller holds the lock.
-func (t *timers) replace(key types.NamespacedName, after time.Duration) {
+// sooner sets the timer of an object, unless it rings before that anyway; zero changes nothing.
+func (t *timers) sooner(key types.NamespacedName, from time.Time, after time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := from.Add(after)
+	if previous := t.byKey[key]; after > 0 && (previous == nil || at.Before(previous.at)) {
+		t.drop(key)
+		t.add(key, at)
+	}
+}
+
+// stop the timer of an object.
+func (t *timers) stop(key types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drop(key)
+}
+
+// drop the timer of an object. The caller holds the lock.
+func (t *timers) drop(key types.NamespacedName) {
 	if previous := t.byKey[key]; previous != nil {
 		previous.timer.Stop()
 		delete(t.byKey, key)
 	}
-	if after <= 0 {
-		return
-	}
-	next := &timer{at: t.clock.Now().Add(after)}
+}
+
+// add a timer to an object that has none. The caller holds the lock.
+func (t *timers) add(key types.NamespacedName, at time.Time) {
+	next := &timer{at: at}
 	t.byKey[key] = next
 	// Not in the clock's own goroutine: a clock may hold its lock while it calls, and waits for it in set.
-	next.timer = t.clock.AfterFunc(after, func() { go t.fire(key, next) })
+	ring := func() { go t.fire(key, next) }
+	next.timer = t.clock.AfterFunc(at.Sub(t.clock.Now()), ring)
+	if !t.clock.Now().Before(at) { // it was over already, or the clock was set meanwhile
+		ring()
+	}
 }
 
 // fire rings, unless another timer has taken this one's place.
