@@ -157,10 +157,7 @@ func (r random) surroundings(seen *Observation, w *world) {
 		seen.Newer = strings.Repeat("n", 253)
 	}
 	if r.oneIn(3) {
-		w.environment.Status.Audit.Head = digestOf("head")
-	}
-	if r.oneIn(5) {
-		w.environment.Status.DriftDigest = digestOf("drift")
+		w.environment.Status.Audit.Head, w.environment.Status.DriftDigest = digestOf("head"), digestOf("drift")
 	}
 	if r.oneIn(10) {
 		w.environment.Spec.Rollout.TimeoutSeconds = 0
