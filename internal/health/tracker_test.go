@@ -208,7 +208,8 @@ var _ = Describe("Tracker", func() {
 		s.track(web)
 		s.lookCloser()
 		Eventually(s.report).Should(HaveField("Failed", true))
-		Expect(s.messages()).To(And(ContainSubstring("Progress deadline exceeded"), ContainSubstring("Unschedulable")))
+		// Its pods are watched from then on: a second is soon over, and then their words come after it.
+		Eventually(s.messages).Should(And(ContainSubstring("Progress deadline exceeded"), ContainSubstring("Unschedulable")))
 
 		own, err := dynamic.NewForConfig(operator)
 		Expect(err).NotTo(HaveOccurred())
