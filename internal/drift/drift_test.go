@@ -75,6 +75,19 @@ func TestDriftIsWhatDiffersFromWhatWasApplied(t *testing.T) {
 		{"a label that somebody has added", "ConfigMap", "metadata: {labels: {app: shop}}", "metadata: {labels: {app: shop, mine: x}}", "metadata: {labels: {app: shop, mine: x}}", nil},
 		{"a Secret's text", "Secret", "stringData: {password: open}", "data: {password: c2h1dA==}", "data: {password: b3Blbg==}", []string{"data.password"}},
 		{"another kind of value", "ConfigMap", "data: {a: x}", "data: text", "data: {a: x}", []string{"data"}},
+		{"another kind of value, when it is applied", "Pod", "spec: {a: {b: x}}", "spec: {a: {b: x}}", "spec: {a: text}", []string{"spec.a"}},
+		{"a text where fields are", "Pod", "spec: {a: text}", "spec: {a: {b: x}}", "spec: {a: {b: y}}", []string{"spec.a"}},
+		{"a text where items are", "Pod", "spec: {a: text}", "spec: {a: [{name: x}]}", "spec: {a: [{name: y}]}", []string{"spec.a"}},
+		{"items where a text is", "Pod", "spec: {a: [{name: x}]}", "spec: {a: text}", "spec: {a: [{name: x}]}", []string{"spec.a"}},
+		{"items where a text would be", "Pod", "spec: {a: [{name: x}]}", "spec: {a: [{name: x}]}", "spec: {a: text}", []string{"spec.a"}},
+		{"items of which the Release names none", "Pod", "spec: {a: [{b: x}]}", "spec: {a: [{name: x}]}", "spec: {a: [{name: y}]}", []string{"spec.a"}},
+		{"items that run without names", "Pod", "spec: {a: [{name: x}]}", "spec: {a: [{b: x}]}", "spec: {a: [{name: x}]}", []string{"spec.a"}},
+		{"items that would have no names", "Pod", "spec: {a: [{name: x}]}", "spec: {a: [{name: x}]}", "spec: {a: [{b: x}]}", []string{"spec.a"}},
+		{"a value that the API server does not take", "Pod", "spec: {a: x}", "spec: {a: y}", "spec: {}", nil},
+		{"what only a Secret has", "ConfigMap", "stringData: {a: x}", "data: {a: y}", "data: {a: x}", nil},
+		{"what a Secret has beside its texts", "Secret", "data: {a: eA==}\nstringData: {b: open}", "data: {a: eQ==, b: b3Blbg==}", "data: {a: eA==, b: b3Blbg==}", []string{"data.a"}},
+		{"names that could be misread", "ConfigMap", "data: {'a:b': x, 'a[b': x, 'a{b': x, '': x, a-b_C9: x}", "data: {}", "data: {'a:b': x, 'a[b': x, 'a{b': x, '': x, a-b_C9: x}",
+			[]string{`data[""]`, "data.a-b_C9", `data["a:b"]`, `data["a[b"]`, `data["a{b"]`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -124,6 +137,15 @@ func TestTheDigestIsOfWhatIsThereInsteadAndNotOfWhatASecretHolds(t *testing.T) {
 	g.Expect(digest("Secret", "data: {a: eQ==, b: eA==}")).NotTo(Equal(digest("Secret", "data: {a: eA==, b: eQ==}")))
 }
 
+// by are the managers of an object's fields, each a name and what it has.
+func by(managers ...string) string {
+	text := "\nmetadata:\n  managedFields:\n"
+	for _, manager := range managers {
+		text += "  - {fieldsType: FieldsV1, manager: " + manager + "}\n"
+	}
+	return text
+}
+
 func TestTheMessageNamesWhoHasChangedIt(t *testing.T) {
 	const managed = `
 metadata:
@@ -144,6 +166,19 @@ metadata:
   - {manager: bad, operation: Update, fieldsType: FieldsV1, fieldsV1: {"f:spec": {"f:containers": {'k:{"name":"side"}': {"f:image": {}}}}}}
   - {manager: good, operation: Update, fieldsType: FieldsV1, fieldsV1: {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}}
 `, "spec: {containers: [{name: web, image: a}]}", `changed by "good"`},
+		{"not the operator, for what it has applied", "ConfigMap", "data: {a: x}", "data: {a: y}" + by(`assent, operation: Apply, fieldsV1: {"f:data": {"f:a": {}}}`), "data: {a: x}",
+			"was changed by somebody else"},
+		{"whoever calls themselves the operator", "ConfigMap", "data: {a: x}", "data: {a: y}" + by(`assent, operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`), "data: {a: x}", `changed by "assent"`},
+		{"whoever else applies", "ConfigMap", "data: {a: x}", "data: {a: y}" + by(`flux, operation: Apply, fieldsV1: {"f:data": {"f:a": {}}}`), "data: {a: x}", `changed by "flux"`},
+		{"whoever has the whole of it", "ConfigMap", "data: {a: {b: x}}", "data: {a: {b: y}}" + by(`all, operation: Update, fieldsV1: {"f:data": {}}`), "data: {a: {b: x}}", `changed by "all"`},
+		{"nobody without a name, and nobody without fields", "ConfigMap", "data: {a: x}", "data: {a: y}" + by(`"", operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`, `status, operation: Update`), "data: {a: x}",
+			"was changed by somebody else"},
+		{"each once, and three at most", "ConfigMap", "data: {a: x}", "data: {a: y}" + by(
+			`one, operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`, `one, operation: Apply, fieldsV1: {"f:data": {"f:a": {}}}`, `two, operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`,
+			`three, operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`, `four, operation: Update, fieldsV1: {"f:data": {"f:a": {}}}`), "data: {a: x}", `changed by "one", "two", "three"`},
+		{"not whoever has an item that is named by something else", "Pod", "spec: {containers: [{name: web, image: a}]}", "spec: {containers: [{name: web, image: b}]}" + by(
+			`bad, operation: Update, fieldsV1: {"f:spec": {"f:containers": {'k:{"port":80}': {"f:image": {}}, 'v:"web"': {"f:image": {}}, 'k:web': {"f:image": {}}}}}`),
+			"spec: {containers: [{name: web, image: a}]}", "was changed by somebody else"},
 		{"with a name that is too long", "ConfigMap", "data: {a: x}", `
 data: {a: y}
 metadata: {managedFields: [{manager: ` + strings.Repeat("m", 500) + `, operation: Update, fieldsType: FieldsV1, fieldsV1: {"f:data": {"f:a": {}}}}]}
