@@ -95,7 +95,7 @@ func (c *comparer) failed(ctx context.Context, key types.NamespacedName, wanted 
 		again = compareAgainMost
 	}
 	if reason == nil && !unrunnable(err) {
-		c.drifts.timers.sooner(key, c.drifts.timers.clock.Now(), again)
+		c.drifts.timers.soon(key, again)
 	}
 }
 
@@ -142,7 +142,7 @@ func (r *EnvironmentReconciler) compare(ctx context.Context, key types.Namespace
 	if err != nil || result.note != "" {
 		return result, err
 	}
-	r.drifts.timers.sooner(key, r.drifts.timers.clock.Now(), compareAfter)
+	r.drifts.timers.soon(key, compareAfter)
 	return nil, nil
 }
 

@@ -106,7 +106,7 @@ func (d *drifts) look(key types.NamespacedName, wanted subject) *comparison {
 			after = compareAfterRollout
 		}
 		known.wanted, known.faults = wanted, 0
-		d.timers.sooner(key, d.timers.clock.Now(), after)
+		d.timers.soon(key, after)
 	}
 	if known.done == nil || !known.done.subject.sameRollout(wanted) {
 		return nil

@@ -51,6 +51,11 @@ func (t *timers) sooner(key types.NamespacedName, from time.Time, after time.Dur
 	}
 }
 
+// soon is sooner, from now on.
+func (t *timers) soon(key types.NamespacedName, after time.Duration) {
+	t.sooner(key, t.clock.Now(), after)
+}
+
 // stop the timer of an object.
 func (t *timers) stop(key types.NamespacedName) {
 	t.mu.Lock()

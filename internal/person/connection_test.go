@@ -5,9 +5,12 @@ package person_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +50,12 @@ func TestAConnectionHasItsTokenAndNoOtherIdentity(t *testing.T) {
 	defer server.Close()
 	config := operatorsOwn(server.URL)
 	config.Insecure = true
+	key, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.CertData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	config.KeyData = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	connector, err := person.NewConnector(config)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +71,7 @@ func TestAConnectionHasItsTokenAndNoOtherIdentity(t *testing.T) {
 		t.Errorf("it says who it is by %q", got)
 	}
 	for header := range sent {
-		if len(header) > 11 && header[:11] == "Impersonate" {
+		if strings.HasPrefix(header, "Impersonate") {
 			t.Errorf("it impersonates: %s", header)
 		}
 	}
